@@ -1,0 +1,130 @@
+"""The words of the trade: ids, numbers, languages, directions, causes. Pure.
+
+Ids tell kind and birth: 10 characters of milliseconds since 1970 in Crockford base 32 (so they sort by
+time), 10 random characters, then the kind: ``01jd8m3x9kq2v7t0h5wz-call``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from enum import StrEnum
+from typing import Final
+
+_BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID: Final = re.compile(r"[0-9a-hjkmnp-tv-z]{20}-(call|leg|br|rec|play|evt|node|fork)")
+
+
+class Kind(StrEnum):
+    """What an id of ours names; the id ends with it."""
+
+    CALL = "call"
+    LEG = "leg"
+    BRIDGE = "br"
+    RECORDING = "rec"
+    PLAYBACK = "play"
+    EVENT = "evt"
+    NODE = "node"
+
+
+class Language(StrEnum):
+    """A language the caller is spoken to in, or a page is shown in."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+class Direction(StrEnum):
+    """Where a call came from: the outside, an agent's phone to the outside, or between agents."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+class LegRole(StrEnum):
+    """Whose leg it is in the call."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    OUTSIDE = "outside"
+    SUPERVISOR = "supervisor"
+
+
+class EndedBy(StrEnum):
+    """Who ended a call or a leg."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    OUTSIDE = "outside"
+    SYSTEM = "system"
+    SUPERVISOR = "supervisor"
+
+
+class Outcome(StrEnum):
+    """How a call ended, as one word for lists and reports."""
+
+    ANSWERED = "answered"
+    ABANDONED_IVR = "abandoned_ivr"
+    ABANDONED_QUEUE = "abandoned_queue"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    VOICEMAIL = "voicemail"
+    REFUSED = "refused"
+    FAILED = "failed"
+    MEDIA_SERVER_LOST = "media_server_lost"
+
+
+def new_id(kind: Kind, now_ms: int) -> str:
+    """Make an id of ``kind`` born at ``now_ms`` (UTC milliseconds since 1970)."""
+    millis = now_ms
+    head = ""
+    for _ in range(10):
+        head = _BASE32[millis & 31] + head
+        millis >>= 5
+    noise = secrets.randbits(50)
+    tail = "".join(_BASE32[(noise >> shift) & 31] for shift in range(0, 50, 5))
+    return f"{head}{tail}-{kind}"
+
+
+def born_ms(identifier: str) -> int:
+    """UTC milliseconds at which an id of ours was made; ValueError when it is not one of ours."""
+    if not _ID.fullmatch(identifier):
+        raise ValueError(f"not an id of ours: {identifier!r:.60}")
+    millis = 0
+    for char in identifier[:10]:
+        millis = millis << 5 | _BASE32.index(char)
+    return millis
+
+
+def is_id(text: str, kind: Kind | None = None) -> bool:
+    """Whether ``text`` is an id of ours, and of ``kind`` where one is given."""
+    return bool(_ID.fullmatch(text)) and (kind is None or text.endswith(f"-{kind}"))
+
+
+_DIALLED: Final = re.compile(r"\+?[0-9*#]{1,32}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\ud800-\udfff]")
+ANONYMOUS: Final = "anonymous"
+
+
+def dialled_number(text: str) -> str | None:
+    """A dialled user part as it may be used, or None when it is not a number (hostile until checked)."""
+    return text if _DIALLED.fullmatch(text) else None
+
+
+def caller_number(text: str) -> str:
+    """A caller's number made safe: digits with an optional leading +, or ``anonymous``."""
+    return text if _DIALLED.fullmatch(text) else ANONYMOUS
+
+
+def display_name(text: str, limit: int = 80) -> str:
+    """A caller's name made safe to store and log: no control characters, at most ``limit`` characters.
+
+    It may still hold quotes or markup: whoever shows it escapes it.
+    """
+    return _CONTROL.sub(" ", text[: limit * 4]).strip()[:limit]
+
+
+AGENT_NUMBER: Final = re.compile(r"[0-9]{2,8}")
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+"""What a queue, a flow, a trunk or a prompt may be called: it reaches file names and the dialplan."""

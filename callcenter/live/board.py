@@ -1,0 +1,116 @@
+"""What every live screen shows, as it is now: one Redis hash per topic and one channel for changes.
+
+The worker puts; consoles take a snapshot and follow the changes. A consumer that is too slow is told so
+(``Overflowed``) and starts again from a snapshot; nothing is dropped silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from callcenter.live import keys
+
+
+class Topic(StrEnum):
+    """What there is to see."""
+
+    CALLS = "calls"
+    AGENTS = "agents"
+    QUEUES = "queues"
+    SYSTEM = "system"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing changed; ``value`` None: it is gone."""
+
+    topic: str
+    key: str
+    value: dict[str, Any] | None = None
+
+
+class Overflowed(Exception):
+    """The consumer fell behind; it must take a new snapshot."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Change)
+
+
+class Board:
+    """The live board over one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._followers: set[asyncio.Queue[Change | None]] = set()
+
+    async def put(self, topic: Topic, key: str, value: dict[str, Any] | None) -> None:
+        """Show ``value`` under ``key``; None takes it off."""
+        change = _encoder.encode(Change(topic, key, value))
+        async with self._redis.pipeline(transaction=False) as pipe:
+            if value is None:
+                pipe.hdel(keys.board(topic), key)
+            else:
+                pipe.hset(keys.board(topic), key, _encoder.encode(value))
+            pipe.publish(keys.BOARD_CHANNEL, change)
+            await pipe.execute()
+
+    async def snapshot(self) -> dict[Topic, dict[str, dict[str, Any]]]:
+        """Everything there is to see now."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for topic in Topic:
+                pipe.hgetall(keys.board(topic))
+            answers = await pipe.execute()
+        return {
+            topic: {field.decode(): msgspec.json.decode(value) for field, value in answer.items()}
+            for topic, answer in zip(Topic, answers, strict=True)
+        }
+
+    async def clear(self, topic: Topic) -> None:
+        """Take everything of a topic off, as a worker does when it starts."""
+        await self._redis.delete(keys.board(topic))
+
+    async def relay(self) -> None:
+        """Hand changes to this process's followers until cancelled; the app runs it once."""
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(keys.BOARD_CHANNEL)
+            async for message in pubsub.listen():
+                if message["type"] != "message":
+                    continue
+                change = _decoder.decode(message["data"])
+                for follower in tuple(self._followers):
+                    self._hand(follower, change)
+
+    @staticmethod
+    def _hand(follower: asyncio.Queue[Change | None], change: Change) -> None:
+        if follower.full():
+            follower.get_nowait()
+            follower.put_nowait(None)
+        elif follower.qsize() < follower.maxsize - 1:
+            follower.put_nowait(change)
+        else:
+            follower.put_nowait(None)
+
+    @asynccontextmanager
+    async def follow(self, limit: int = 1000) -> AsyncIterator[AsyncIterator[Change]]:
+        """Changes from now on. Follow first, then take the snapshot. Raises Overflowed after ``limit`` unread ones."""
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(limit)
+        self._followers.add(queue)
+
+        async def changes() -> AsyncIterator[Change]:
+            while True:
+                change = await queue.get()
+                if change is None:
+                    raise Overflowed
+                yield change
+
+        try:
+            yield changes()
+        finally:
+            self._followers.discard(queue)

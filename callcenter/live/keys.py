@@ -1,0 +1,25 @@
+"""Every Redis key and channel name. Redis holds only what can be rebuilt."""
+
+from __future__ import annotations
+
+PREFIX = "cc:"
+BOARD_CHANNEL = PREFIX + "board"
+
+
+def board(topic: str) -> str:
+    """Hash of what the live screens show: field = id, value = JSON."""
+    return f"{PREFIX}board:{topic}"
+
+
+def call_record(call: str) -> str:
+    """The call record: all that is needed to go on after a crash."""
+    return f"{PREFIX}call:{call}"
+
+
+CALL_RECORDS = PREFIX + "calls"
+"""Set of the ids of calls that have a record."""
+
+
+def session(token_hash: str) -> str:
+    """A console session."""
+    return f"{PREFIX}session:{token_hash}"
