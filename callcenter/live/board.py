@@ -14,8 +14,14 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from callcenter.basics.logs import get_logger
 from callcenter.live import keys
+
+_log = get_logger(__name__)
+_GATHER_S = 0.02
+_RETRY_S = 0.5
 
 
 class Topic(StrEnum):
@@ -49,17 +55,42 @@ class Board:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._followers: set[asyncio.Queue[Change | None]] = set()
+        self._pending: dict[tuple[Topic, str], dict[str, Any] | None] = {}
+        self._something = asyncio.Event()
+
+    def show(self, topic: Topic, key: str, value: dict[str, Any] | None) -> None:
+        """Like put, soon and without waiting: what changes several times in a moment is sent once."""
+        self._pending[topic, key] = value
+        self._something.set()
+
+    async def send_shown(self) -> None:
+        """Send what ``show`` collected until cancelled; the app runs it once. While Redis is away the newest state waits."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            batch, self._pending = self._pending, {}
+            try:
+                await self._send(batch)
+            except (RedisError, OSError) as error:
+                self._pending = batch | self._pending
+                self._something.set()
+                _log.warning("the live board waits for Redis", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(_GATHER_S)
+
+    async def _send(self, batch: dict[tuple[Topic, str], dict[str, Any] | None]) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for (topic, key), value in batch.items():
+                if value is None:
+                    pipe.hdel(keys.board(topic), key)
+                else:
+                    pipe.hset(keys.board(topic), key, _encoder.encode(value))
+                pipe.publish(keys.BOARD_CHANNEL, _encoder.encode(Change(topic, key, value)))
+            await pipe.execute()
 
     async def put(self, topic: Topic, key: str, value: dict[str, Any] | None) -> None:
         """Show ``value`` under ``key``; None takes it off."""
-        change = _encoder.encode(Change(topic, key, value))
-        async with self._redis.pipeline(transaction=False) as pipe:
-            if value is None:
-                pipe.hdel(keys.board(topic), key)
-            else:
-                pipe.hset(keys.board(topic), key, _encoder.encode(value))
-            pipe.publish(keys.BOARD_CHANNEL, change)
-            await pipe.execute()
+        await self._send({(topic, key): value})
 
     async def snapshot(self) -> dict[Topic, dict[str, dict[str, Any]]]:
         """Everything there is to see now."""
@@ -78,6 +109,16 @@ class Board:
 
     async def relay(self) -> None:
         """Hand changes to this process's followers until cancelled; the app runs it once."""
+        while True:
+            try:
+                await self._relay_while_connected()
+            except (RedisError, OSError) as error:
+                _log.warning("the live stream waits for Redis", reason=str(error))
+            for follower in tuple(self._followers):
+                self._tell_overflow(follower)
+            await asyncio.sleep(_RETRY_S)
+
+    async def _relay_while_connected(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.subscribe(keys.BOARD_CHANNEL)
             async for message in pubsub.listen():
@@ -89,13 +130,16 @@ class Board:
 
     @staticmethod
     def _hand(follower: asyncio.Queue[Change | None], change: Change) -> None:
-        if follower.full():
-            follower.get_nowait()
-            follower.put_nowait(None)
-        elif follower.qsize() < follower.maxsize - 1:
+        if follower.qsize() < follower.maxsize - 1:
             follower.put_nowait(change)
         else:
-            follower.put_nowait(None)
+            Board._tell_overflow(follower)
+
+    @staticmethod
+    def _tell_overflow(follower: asyncio.Queue[Change | None]) -> None:
+        if follower.full():
+            follower.get_nowait()
+        follower.put_nowait(None)
 
     @asynccontextmanager
     async def follow(self, limit: int = 1000) -> AsyncIterator[AsyncIterator[Change]]:
