@@ -252,6 +252,8 @@ class Phone(asyncio.DatagramProtocol):
         self.trace: list[tuple[float, str, str]] = []
         """(moment, "in" or "out", first line)"""
         self.port = 0
+        self.contact = ""
+        """Register this URI instead of our own: another phone (a SIPp) takes the calls."""
         self._arrived: asyncio.Queue[PhoneCall] = asyncio.Queue()
         self._pending: dict[tuple[str, str], asyncio.Queue[Message]] = {}
         self._replied: dict[tuple[str, str], bytes] = {}
@@ -400,7 +402,7 @@ class Phone(asyncio.DatagramProtocol):
         uri = f"sip:{self.server[0]}:{self.server[1]}"
         headers = [
             ("From", f"<sip:{self.number}@{self.server[0]}>;tag={self._tag}"), ("To", f"<sip:{self.number}@{self.server[0]}>"),
-            ("Call-ID", self._register_id), ("CSeq", f"{self._register_cseq} REGISTER"), ("Contact", f"<{self.uri}>"),
+            ("Call-ID", self._register_id), ("CSeq", f"{self._register_cseq} REGISTER"), ("Contact", f"<{self.contact or self.uri}>"),
             ("Expires", str(expires_s)), ("Max-Forwards", "70"),
         ]  # fmt: skip
         if challenge:
