@@ -30,8 +30,9 @@ import asyncpg
 from redis.asyncio import Redis
 
 from callcenter.live import keys
+from tests.parts.phone_call import PhoneCall
 from tests.parts.ports import free_port, rtp_range
-from tests.parts.softphone import Phone, PhoneCall
+from tests.parts.softphone import Phone
 from tests.parts.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.parts import pcap
 from tests.parts.ports import free_port
+from tests.parts.softphone import register_for
 from tests.parts.waiting import until
 
 SCENARIOS = Path(__file__).parents[1] / "calls" / "scenarios"
@@ -75,11 +76,6 @@ class Sipp:
     def _is_over(self) -> bool:
         return self._process is not None and self._process.returncode is not None
 
-    @property
-    def contact(self) -> str:
-        """Where it takes calls."""
-        return f"sip:sipp@127.0.0.1:{self.port}"
-
     async def ended(self, timeout_s: float = 60.0) -> int:
         """Wait until it has played its calls; 0: each went as the scenario says."""
         assert self._process is not None
@@ -109,9 +105,19 @@ class Sipp:
 
 
 @contextlib.asynccontextmanager
-async def sipp(name: str, folder: Path, arguments: Sequence[str] = (), **options: object) -> AsyncIterator[Sipp]:
-    """A SIPp that runs as long as the block."""
+async def sipp(
+    name: str,
+    folder: Path,
+    arguments: Sequence[str] = (),
+    *,
+    server: tuple[str, int] | None = None,
+    agents: dict[str, str] | None = None,
+    **options: object,
+) -> AsyncIterator[Sipp]:
+    """A SIPp that runs as long as the block; it takes the calls of ``agents`` (number: SIP password), registered at ``server``."""
     one = Sipp(name, folder)
+    if agents and server:
+        await register_for(one.port, server, agents)
     await one.start(*arguments, **options)  # type: ignore[arg-type]
     try:
         yield one
