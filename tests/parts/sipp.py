@@ -72,6 +72,7 @@ class Sipp:
         )  # fmt: skip
         bound = f"0100007F:{self.port:04X}"
         await until(f"SIPp at port {self.port}", lambda: bound in Path("/proc/net/udp").read_text() or self._is_over(), 5, every_s=0.02)
+        assert not self._is_over(), f"{self.name} did not start\n{self.complaints()}"
 
     def _is_over(self) -> bool:
         return self._process is not None and self._process.returncode is not None

@@ -45,6 +45,7 @@ class Phone(asyncio.DatagramProtocol):
         self._replied: dict[tuple[str, str], bytes] = {}
         self._acks: dict[str, bytes] = {}
         self._transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
         self._register_cseq = 0
         self._register_id = sip.new_tag()
         self._tag = sip.new_tag()
@@ -73,6 +74,7 @@ class Phone(asyncio.DatagramProtocol):
         await self.tasks.close()
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
 
     # What a test does
 
@@ -262,6 +264,9 @@ class Phone(asyncio.DatagramProtocol):
 
     def _call_of(self, message: Message) -> PhoneCall | None:
         return next((call for call in self.calls if call.call_id == message["Call-ID"]), None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens at the server's port now: retransmission deals with it."""
