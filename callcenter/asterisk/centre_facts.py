@@ -1,8 +1,9 @@
-"""All that Asterisk's configuration is made of, checked. Pure but for nothing: building one does no I/O."""
+"""All that Asterisk's configuration is made of, checked. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -66,6 +67,11 @@ class Trunk:
             check.user(f"user {place}", self.user)
             check.secret(f"password {place}", self.password)
 
+    @property
+    def distant_peers(self) -> tuple[str, ...]:
+        """Peers on other machines. On this one agents' phones may run as well, so here only the port called tells them apart."""
+        return tuple(peer for peer in self.peers if not ip_network(peer, strict=False).is_loopback)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FallbackQueue:
@@ -102,7 +108,7 @@ class CentreFacts:
     voicemail_dir: Path
     """The fallback records messages here, as ``<channel id>.wav``."""
     witness_file: Path
-    """Where CEL goes, one JSON object a line."""
+    """Where CEL goes, one event a line (``witness.py``)."""
     cdr_file: Path
     """Where Asterisk's own call records go, as CSV: for cross-checks only."""
     sip_host: str
