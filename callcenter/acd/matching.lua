@@ -183,9 +183,15 @@ function ops.rest_over(a, now, out)
   settle_and_match(a.agent, now, 'system', out)
 end
 
--- The agent talks outside any queue, or goes on talking after a crash.
+-- The agent rings or talks outside any queue, or goes on talking after a crash. Refused while another call has them.
 function ops.busy(a, now, out)
-  redis.call('HSET', agent_key(a.agent), 'activity', 'talking', 'call', a.call)
+  local agent = read_hash(agent_key(a.agent))
+  local activity = agent.activity or ''
+  if (activity == 'ringing' or activity == 'talking') and agent.call ~= a.call then
+    out.notes[1] = cjson.encode('stale')
+    return
+  end
+  redis.call('HSET', agent_key(a.agent), 'activity', a.activity, 'call', a.call)
   redis.call('HDEL', agent_key(a.agent), 'offer')
   settle(a.agent, now, 'system', out)
 end
@@ -193,7 +199,7 @@ end
 -- The conversation is over; another call's end changes nothing.
 function ops.call_over(a, now, out)
   local agent = read_hash(agent_key(a.agent))
-  if agent.call ~= a.call or agent.activity ~= 'talking' then
+  if agent.call ~= a.call or agent.activity == 'wrapup' then
     out.notes[1] = cjson.encode('stale')
     return
   end

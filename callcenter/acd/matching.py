@@ -87,9 +87,9 @@ class Matching:
         """The pause after a missed offer is over."""
         return await self._step("rest_over", now_ms, agent=agent)
 
-    async def busy(self, now_ms: int, agent: str, call: str) -> Outcome:
-        """The agent talks in this call, which no offer brought."""
-        return await self._step("busy", now_ms, agent=agent, call=call)
+    async def busy(self, now_ms: int, agent: str, call: str, activity: AgentState) -> Outcome:
+        """The agent rings or talks in this call, which no offer brought; stale when another call has the agent."""
+        return await self._step("busy", now_ms, agent=agent, call=call, activity=activity)
 
     async def call_over(self, now_ms: int, agent: str, call: str, wrap_up_ms: int) -> Outcome:
         """The agent's conversation is over; ``wrap_up_ms`` 0: free at once."""

@@ -230,9 +230,10 @@ class Acd:
         if number in self._agents:
             await self._insist(lambda: self._matching.set_reachable(clock.utc_ms(), number, reachable))
 
-    async def busy(self, number: str, call: str) -> None:
-        """The agent talks in a call that no offer brought."""
-        await self._insist(lambda: self._matching.busy(clock.utc_ms(), number, call))
+    async def busy(self, number: str, call: str, activity: AgentState = AgentState.TALKING) -> bool:
+        """The agent rings or talks in a call that no offer brought; False when another call has the agent."""
+        outcome = await self._insist(lambda: self._matching.busy(clock.utc_ms(), number, call, activity))
+        return not outcome.stale
 
     async def call_over(self, number: str, call: str, queue: str | None) -> None:
         """The agent's conversation is over; after a queue's call comes the queue's wrap-up."""

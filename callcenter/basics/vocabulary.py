@@ -70,6 +70,7 @@ class Outcome(StrEnum):
     NO_ANSWER = "no_answer"
     BUSY = "busy"
     VOICEMAIL = "voicemail"
+    SELF_SERVICE = "self_service"
     REFUSED = "refused"
     FAILED = "failed"
     MEDIA_SERVER_LOST = "media_server_lost"

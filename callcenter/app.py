@@ -1,0 +1,271 @@
+"""The composition root: every part is built, started and stopped here, in named stages with limits."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import uvloop
+from aiohttp import web
+from redis.asyncio import Redis
+
+from callcenter.acd import store as acd_store
+from callcenter.acd.matching import Matching
+from callcenter.acd.service import Acd
+from callcenter.asterisk import Ari
+from callcenter.asterisk.ami import Ami
+from callcenter.asterisk.render import FallbackQueue, Phone, centre_facts, prepare_folders, reloads, render
+from callcenter.asterisk.render_values import plain_person
+from callcenter.basics import clock
+from callcenter.basics.errors import AsteriskAway
+from callcenter.basics.logs import get_logger
+from callcenter.basics.secrets import secret
+from callcenter.basics.settings import Settings
+from callcenter.basics.tasks import Tasks
+from callcenter.basics.vocabulary import Kind, new_id
+from callcenter.calls.house import House
+from callcenter.calls.phones import watch_phones
+from callcenter.calls.service import Calls
+from callcenter.calls.store import CallRecords
+from callcenter.console.app import build_app
+from callcenter.console.parts import Parts
+from callcenter.database import pool as database
+from callcenter.ivr.hours import is_holiday
+from callcenter.ivr.lookup import Lookups
+from callcenter.ivr.store import Flows
+from callcenter.ivr import prompts
+from callcenter.ledger.service import Ledger
+from callcenter.lines import store as lines_store
+from callcenter.lines.service import Lines
+from callcenter.live import connection as live
+from callcenter.live.board import Board, Topic
+from callcenter.recordings.service import Recordings
+
+_log = get_logger(__name__)
+_STAGE_LIMIT_S: Final = 30.0
+_STOP_LIMIT_S: Final = 8.0
+
+
+async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any) -> set[str]:
+    """Write Asterisk's configuration from the database; returns the files that changed.
+
+    ``asterisk`` says where modules and data of the Asterisk to run are (``module_dir``, ``data_dir``).
+    """
+    agents = await acd_store.read_agents(pool)
+    members = await acd_store.read_members(pool)
+    numbers = await lines_store.read_numbers(pool)
+    queues = tuple(
+        FallbackQueue(
+            name=queue.name,
+            members=tuple(member.agent for member in members if member.queue == queue.name),
+            numbers=tuple(number.number for number in numbers if number.kind == "queue" and number.target == queue.name),
+        )
+        for queue in await acd_store.read_queues(pool)
+    )
+    facts = centre_facts(
+        settings,
+        module_dir=asterisk.module_dir,
+        data_dir=asterisk.data_dir,
+        ari_password=secret(settings, "ari"),
+        ami_password=secret(settings, "ami"),
+        phones=tuple(Phone(number=agent.number, name=plain_person(agent.name), sip_password=agent.sip_password) for agent in agents),
+        queues=queues,
+    )
+    prepare_folders(facts)
+    changed = await asyncio.to_thread(render, settings.asterisk_dir / "etc", facts)
+    await prompts.render_job_numbers(settings.prompts_dir, [agent.number for agent in agents])
+    return changed
+
+
+class _Worker:
+    """The parts of one worker process, held together."""
+
+    def __init__(self, settings: Settings, asterisk: Any, tasks: Tasks) -> None:
+        self.settings = settings
+        self.asterisk = asterisk
+        self.tasks = tasks
+        self.pool: asyncpg.Pool
+        self.redis: Redis
+        self.board: Board
+        self.ledger: Ledger
+        self.recordings: Recordings
+        self.acd: Acd
+        self.ari: Ari
+        self.ami: Ami
+        self.calls: Calls
+        self.lines: Lines
+        self.flows: Flows
+
+    async def render_phones(self) -> None:
+        """Make phones of what the database says, without a restart."""
+        changed = await render_asterisk(self.settings, self.pool, self.asterisk)
+        for module in reloads(changed):
+            await self.ami.reload(module)
+
+    async def changed(self) -> None:
+        """Numbers or flows were changed: take them over for new calls."""
+        await self.lines.load()
+        await self.flows.load()
+
+    async def health(self) -> dict[str, Any]:
+        """Each part's state: ``ok`` and, where not, what is wrong."""
+        return {
+            "postgres": await _state(self.pool.fetchval("select 1")),
+            "redis": await _state(self.redis.ping()),
+            "ari": {"ok": self.ari.connected},
+            "ami": {"ok": self.ami.connected},
+            "ledger": {"ok": not self.ledger.delayed, "backlog": self.ledger.backlog()},
+            "calls": {"ok": True, "up": len(self.calls.sessions)},
+        }
+
+
+async def _state(question: Awaitable[Any]) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(2):
+            await question
+    except Exception as error:  # whatever is wrong with a part is what is asked for here
+        return {"ok": False, "error": f"{type(error).__name__}: {error}"[:200]}
+    return {"ok": True}
+
+
+@asynccontextmanager
+async def _stage(name: str) -> AsyncIterator[None]:
+    started_s = clock.monotonic_s()
+    async with asyncio.timeout(_STAGE_LIMIT_S):
+        yield
+    _log.debug("a stage is up", stage=name, took_s=round(clock.monotonic_s() - started_s, 3))
+
+
+async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
+    settings, tasks = worker.settings, worker.tasks
+
+    def background(work: Coroutine[Any, Any, Any], name: str) -> None:
+        tasks.start(work, name)
+
+    async with _stage("stores"):
+        worker.pool = await database.connect(settings.dsn)
+        stack.push_async_callback(worker.pool.close)
+        worker.redis = await live.connect(settings.redis)
+        stack.push_async_callback(worker.redis.aclose)
+        worker.board = Board(worker.redis)
+        background(worker.board.relay(), "board relay")
+        background(worker.board.send_shown(), "board sender")
+        for topic in Topic:
+            await worker.board.clear(topic)
+    async with _stage("ledger"):
+        worker.ledger = Ledger(worker.pool, settings.ledger_spool)
+        background(worker.ledger.run(), "ledger")
+    async with _stage("recordings"):
+        worker.recordings = Recordings(worker.pool, settings.recording_spool, settings.secrets_dir)
+        background(worker.recordings.run(), "recordings")
+    async with _stage("what is set up"):
+        worker.lines = Lines(worker.pool)
+        worker.flows = Flows(worker.pool)
+        await worker.changed()
+        worker.acd = Acd(matching=Matching(worker.redis), pool=worker.pool, ledger=worker.ledger, board=worker.board)
+        worker.acd.on_agents_changed = worker.render_phones
+        await worker.acd.start()
+        stack.push_async_callback(worker.acd.close)
+    await _start_calls(worker, stack, background)
+    async with _stage("console"):
+        await _serve_console(worker, stack)
+
+
+async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Callable[[Coroutine[Any, Any, Any], str], None]) -> None:
+    settings = worker.settings
+    zone = ZoneInfo(settings.timezone)
+    prefix = f"cc-{settings.node}-"
+    app = prefix + new_id(Kind.NODE, clock.utc_ms())[:13]
+    worker.ari = Ari(
+        base_url=f"http://{settings.asterisk_host}:{settings.asterisk_http_port}",
+        user=settings.ari_user,
+        password=secret(settings, "ari"),
+        app=app,
+        on_connected=lambda: worker.calls.on_connected(),
+    )
+    worker.ami = Ami(settings.asterisk_host, settings.ami_port, settings.ami_user, secret(settings, "ami"))
+    lookups = Lookups()
+    calls_tasks = Tasks("calls")
+    house = House(
+        node=settings.node,
+        ari=worker.ari,
+        ami=worker.ami,
+        acd=worker.acd,
+        lines=worker.lines,
+        flows=worker.flows,
+        ledger=worker.ledger,
+        recordings=worker.recordings,
+        records=CallRecords(worker.redis),
+        board=worker.board,
+        tasks=calls_tasks,
+        prompts_dir=settings.prompts_dir,
+        now=partial(datetime.now, zone),
+        is_holiday=is_holiday,
+        look_up=lookups.look_up,
+        caller_facts=lambda number: {},
+    )
+    worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)
+    async with _stage("asterisk"):
+        await stack.enter_async_context(worker.ami)
+        background(worker.calls.take_arrivals(), "arrivals")
+        background(watch_phones(worker.ami, worker.acd), "phones")
+        await stack.enter_async_context(worker.ari)
+        stack.push_async_callback(calls_tasks.close)
+        try:
+            await worker.ari.wait_connected(_STAGE_LIMIT_S / 2)
+        except AsteriskAway:
+            _log.warning("Asterisk is not there yet; the console comes up without it")
+    await worker.changed()
+
+
+async def _serve_console(worker: _Worker, stack: AsyncExitStack) -> None:
+    settings = worker.settings
+    parts = Parts(
+        settings=settings,
+        pool=worker.pool,
+        redis=worker.redis,
+        board=worker.board,
+        ledger=worker.ledger,
+        acd=worker.acd,
+        calls=worker.calls,
+        recordings=worker.recordings,
+        health=worker.health,
+        render_phones=worker.render_phones,
+        changed=worker.changed,
+    )
+    runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, settings.console_host, settings.console_port, reuse_address=True).start()
+    _log.info("the worker is ready", console=f"http://{settings.console_host}:{settings.console_port}")
+
+
+async def worker(settings: Settings, asterisk: Any) -> None:
+    """Run a worker until SIGTERM or SIGINT; calls that are up stay up for the next worker."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(Tasks("worker"))
+        parts = _Worker(settings, asterisk, tasks)
+        await _start(parts, stack)
+        await stop.wait()
+        _log.info("the worker stops; calls stay up", calls=len(parts.calls.sessions))
+        try:
+            async with asyncio.timeout(_STOP_LIMIT_S):
+                await parts.ledger.settle(_STOP_LIMIT_S)
+        except TimeoutError:
+            _log.warning("the ledger's last entries wait in the spool", backlog=parts.ledger.backlog())
+
+
+def run_worker(settings: Settings, asterisk: Any) -> None:
+    """Run a worker in this process until it is told to stop."""
+    uvloop.run(worker(settings, asterisk))

@@ -1,0 +1,26 @@
+"""The two talk, recorded, until one of them hangs up."""
+
+from __future__ import annotations
+
+from callcenter.calls import line, taps
+from callcenter.calls.announcing import other_leg
+from callcenter.calls.phases import Phase
+from callcenter.calls.session import Session
+
+
+async def conversation(session: Session) -> Phase:
+    """Connect the two (unless a worker before us did), record, and wait for the end."""
+    other = other_leg(session)
+    if not session.record.bridge:
+        await line.bridge(session, other)
+        await session.save(talked=True)
+        if _recorded(session):
+            await taps.start(session)
+    await other.ended.wait()
+    return Phase.DONE
+
+
+def _recorded(session: Session) -> bool:
+    if not session.record.queue:
+        return True
+    return session.house.acd.queue(session.record.queue).record_calls

@@ -1,0 +1,55 @@
+"""What every call needs of the house: the rooms it may ask, handed over by app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from callcenter.acd.service import Acd
+from callcenter.asterisk import Ari
+from callcenter.asterisk.ami import Ami
+from callcenter.basics.tasks import Tasks
+from callcenter.calls.store import CallRecords
+from callcenter.ivr.asks import Lookup, LookedUp
+from callcenter.ivr.flow import Flow
+from callcenter.ledger.service import Ledger
+from callcenter.lines.service import Lines
+from callcenter.live.board import Board
+from callcenter.recordings.service import Recordings
+
+
+class Flows(Protocol):
+    """Where the newest version of a flow is had, without waiting."""
+
+    def latest(self, name: str) -> Flow | None:
+        """The flow, or None when there is none of that name."""
+
+    def version(self, name: str, version: int) -> Flow | None:
+        """The flow as it was when a call began it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The rooms a call may ask."""
+
+    node: str
+    ari: Ari
+    ami: Ami
+    acd: Acd
+    lines: Lines
+    flows: Flows
+    ledger: Ledger
+    recordings: Recordings
+    records: CallRecords
+    board: Board
+    tasks: Tasks
+    prompts_dir: Path
+    now: Callable[[], datetime]
+    """Now, in the centre's zone."""
+    is_holiday: Callable[[datetime], bool]
+    look_up: Callable[[Lookup], Awaitable[LookedUp]]
+    caller_facts: Callable[[str], Mapping[str, bool]]
+    """What is known of a caller's number: ``vip``, ``blacklisted``."""

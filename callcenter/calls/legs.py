@@ -1,0 +1,81 @@
+"""One channel of a call as the session sees it: what has happened to it, and waiting for what will."""
+
+from __future__ import annotations
+
+import asyncio
+
+from callcenter.asterisk import Channel
+from callcenter.basics.vocabulary import EndedBy, LegRole
+from callcenter.calls.record import LegRecord
+
+_ENDED_BY = {
+    LegRole.CALLER: EndedBy.CALLER,
+    LegRole.AGENT: EndedBy.AGENT,
+    LegRole.OUTSIDE: EndedBy.OUTSIDE,
+    LegRole.SUPERVISOR: EndedBy.SUPERVISOR,
+}
+
+
+class Leg:
+    """A channel: its handle, its facts, its two great moments (answered, ended)."""
+
+    def __init__(self, channel: Channel, *, leg: str, name: str, role: LegRole, party: str) -> None:
+        self.channel = channel
+        self.leg = leg
+        self.name = name
+        self.role = role
+        self.party = party
+        self.answered = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set when it was answered, refused or ended: what a ringing phone is waited for."""
+        self.ended = asyncio.Event()
+        self.dial_status = ""
+        """Asterisk's DIALSTATUS once the dialling is over."""
+        self.cause = 0
+        """Q.850 cause, 0 while unknown."""
+        self.cause_text = ""
+        self.ended_ms = 0
+        self.hung_up_by_us = False
+
+    @property
+    def ended_by(self) -> EndedBy:
+        """Who ended this leg: its own side, or we."""
+        return EndedBy.SYSTEM if self.hung_up_by_us else _ENDED_BY[self.role]
+
+    def note_answered(self) -> bool:
+        """Mark it answered; False when it was before."""
+        fresh = not self.answered.is_set()
+        self.answered.set()
+        self.settled.set()
+        return fresh
+
+    def note_dial_status(self, status: str) -> None:
+        """Take over Asterisk's word on how the dialling goes; only final words settle it."""
+        if status in {"", "RINGING", "PROGRESS", "PROCEEDING"}:
+            return
+        self.dial_status = status
+        if status != "ANSWER":
+            self.settled.set()
+
+    def note_ended(self, cause: int, cause_text: str, at_ms: int) -> bool:
+        """Mark it gone; False when it was before."""
+        fresh = not self.ended.is_set()
+        if fresh:
+            self.cause, self.cause_text, self.ended_ms = cause, cause_text, at_ms
+        self.ended.set()
+        self.settled.set()
+        return fresh
+
+    def as_record(self) -> LegRecord:
+        """What must be known of it after a crash."""
+        return LegRecord(
+            leg=self.leg, channel=self.channel.id, name=self.name, role=self.role, party=self.party, answered=self.answered.is_set()
+        )
+
+    @classmethod
+    def of(cls, record: LegRecord, channel: Channel) -> Leg:
+        """The leg of a record."""
+        leg = cls(channel, leg=record.leg, name=record.name, role=LegRole(record.role), party=record.party)
+        if record.answered:
+            leg.note_answered()
+        return leg

@@ -1,0 +1,159 @@
+"""The verbs a phase knows: play, gather, ring, bridge. Each returns when it is done; a hang-up cancels it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from callcenter.acd.agent_state import end_of_offer
+from callcenter.acd.model import OfferEnd
+from callcenter.asterisk import Playback
+from callcenter.basics import clock
+from callcenter.basics.errors import AsteriskAway, AsteriskRefused
+from callcenter.basics.tasks import cancel_and_wait
+from callcenter.basics.vocabulary import Kind, LegRole, new_id
+from callcenter.calls.legs import Leg
+from callcenter.calls.session import Session
+from callcenter.ivr.asks import Digits, Gather
+from callcenter.ledger import events as ledger
+
+_LONGEST_PROMPT_S = 300.0
+_DIAL_BACKSTOP_S = 5
+"""Asterisk's own ring time-out is later than ours by this: it only counts when we are gone."""
+
+
+def media(session: Session, sounds: Sequence[str]) -> list[str]:
+    """Prompt names as Asterisk's media URIs."""
+    return [f"sound:{session.house.prompts_dir}/{sound}" for sound in sounds]
+
+
+@asynccontextmanager
+async def _playing(session: Session, sounds: Sequence[str]) -> AsyncIterator[tuple[Playback, asyncio.Future[None]]]:
+    playback_id = new_id(Kind.PLAYBACK, clock.utc_ms())
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    session.playbacks[playback_id] = over
+    try:
+        yield await session.caller.channel.play(media(session, sounds), playback_id), over
+    finally:
+        session.playbacks.pop(playback_id, None)
+
+
+async def play(session: Session, sounds: Sequence[str]) -> None:
+    """Play to the caller until the end; keys pressed meanwhile wait."""
+    if not sounds:
+        return
+    async with _playing(session, sounds) as (_, over), asyncio.timeout(_LONGEST_PROMPT_S):
+        await over
+
+
+async def _first_key_or_end(session: Session, playback: Playback, over: asyncio.Future[None]) -> str | None:
+    key = session.house.tasks.start(session.digits.get(), f"first key {session.record.id}")
+    try:
+        await asyncio.wait({key, over}, timeout=_LONGEST_PROMPT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not key.done():
+            return None
+        with suppress(AsteriskRefused):
+            await playback.stop()
+        return key.result()
+    finally:
+        await cancel_and_wait(key)
+
+
+async def gather(session: Session, ask: Gather) -> Digits:
+    """Play, then collect keys as the ask says; with barge-in the first key stops the prompt."""
+    first: str | None = None
+    if ask.barge_in:
+        if ask.sounds and session.digits.empty():
+            async with _playing(session, ask.sounds) as (playback, over):
+                first = await _first_key_or_end(session, playback, over)
+    else:
+        await play(session, ask.sounds)
+        while not session.digits.empty():
+            session.digits.get_nowait()
+    return await _collect(session, ask, first)
+
+
+async def _collect(session: Session, ask: Gather, first: str | None) -> Digits:
+    text = ""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + ask.timeouts.overall_s
+    key = first
+    while True:
+        if key is None:
+            wait_s = ask.timeouts.inter_s if text else ask.timeouts.first_s
+            try:
+                async with asyncio.timeout_at(min(loop.time() + wait_s, deadline)):
+                    key = await session.digits.get()
+            except TimeoutError:
+                return Digits(text=text, ended="timeout")
+        if key in ask.terminators:
+            return Digits(text=text, ended="terminator")
+        text += key
+        if len(text) >= ask.max_digits:
+            return Digits(text=text, ended="max")
+        key = None
+
+
+async def ring(session: Session, agent: str, ring_timeout_s: float, leg_id: str) -> tuple[OfferEnd, Leg]:
+    """Let an agent's phone ring for this call until it is answered or not; the leg is hung up unless it was answered.
+
+    ``ring_timeout_s`` in seconds, ``leg_id`` a new ``…-leg``. Returns how it ended; never raises when the phone's side fails.
+    """
+    now = clock.utc_ms()
+    channel = session.house.ari.channel(leg_id)
+    leg = Leg(channel, leg=leg_id, name="", role=LegRole.AGENT, party=agent)
+    session.follow(leg)
+    session.note(ledger.LegStarted, at_ms=now, leg=leg_id, channel=leg_id, role=LegRole.AGENT, party=agent)
+    timed_out = False
+    try:
+        try:
+            await _dial(session, leg, ring_timeout_s)
+            async with asyncio.timeout(ring_timeout_s):
+                await leg.settled.wait()
+        except TimeoutError:
+            timed_out = not leg.settled.is_set()
+        except AsteriskRefused as error:
+            session.log.info("the agent's phone can't be rung", agent=agent, reason=str(error))
+            leg.note_dial_status("CHANUNAVAIL")
+        except AsteriskAway as error:
+            session.log.warning("the agent's phone could not be rung", agent=agent, reason=str(error))
+            leg.note_dial_status("CONGESTION")
+        if leg.answered.is_set() and not leg.ended.is_set():
+            return OfferEnd.ANSWERED, leg
+    finally:
+        if not leg.answered.is_set() or leg.ended.is_set():
+            await _give_up(session, leg)
+    return end_of_offer(leg.dial_status, leg.cause, timed_out), leg
+
+
+async def _dial(session: Session, leg: Leg, ring_timeout_s: float) -> None:
+    record = session.record
+    await session.house.ari.create_channel(
+        endpoint=f"PJSIP/{leg.party}",
+        channel_id=leg.channel.id,
+        originator=session.caller.channel.id,
+        variables={
+            "CONNECTEDLINE(num,i)": record.number,
+            "CONNECTEDLINE(name,i)": record.queue or record.dialled,
+        },
+    )
+    await session.save(other=leg.as_record(), agent=leg.party)
+    await leg.channel.dial(session.caller.channel.id, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
+
+
+async def _give_up(session: Session, leg: Leg) -> None:
+    """Stop the ringing and wait a moment for the phone's cause, which says why it did not answer."""
+    with suppress(AsteriskAway):
+        await session.hang_up(leg)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await leg.ended.wait()
+
+
+async def bridge(session: Session, other: Leg) -> None:
+    """Connect the caller and another leg, so that they hear each other."""
+    bridge_id = new_id(Kind.BRIDGE, clock.utc_ms())
+    handle = await session.house.ari.create_bridge(bridge_id)
+    await handle.add(session.caller.channel.id, other.channel.id)
+    session.record = session.record.evolve(bridge=bridge_id, other=other.as_record())

@@ -1,0 +1,61 @@
+"""The table of phases a call goes through, and how a call that ended is called. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from callcenter.basics.vocabulary import Outcome
+
+
+class Phase(StrEnum):
+    """A stretch of a call's life that one coroutine tells from beginning to end."""
+
+    GREETING = "greeting"
+    MENU = "menu"
+    QUEUE = "queue"
+    DIRECT = "direct"
+    ANNOUNCING = "announcing"
+    CONVERSATION = "conversation"
+    VOICEMAIL = "voicemail"
+    FEATURE = "feature"
+    DONE = "done"
+
+
+NEXT: Final[dict[Phase, frozenset[Phase]]] = {
+    Phase.GREETING: frozenset({Phase.MENU, Phase.QUEUE, Phase.DIRECT, Phase.FEATURE, Phase.DONE}),
+    Phase.MENU: frozenset({Phase.QUEUE, Phase.DIRECT, Phase.VOICEMAIL, Phase.DONE}),
+    Phase.QUEUE: frozenset({Phase.ANNOUNCING, Phase.CONVERSATION, Phase.VOICEMAIL, Phase.DONE}),
+    Phase.DIRECT: frozenset({Phase.CONVERSATION, Phase.VOICEMAIL, Phase.DONE}),
+    Phase.ANNOUNCING: frozenset({Phase.CONVERSATION, Phase.QUEUE, Phase.DONE}),
+    Phase.CONVERSATION: frozenset({Phase.DONE}),
+    Phase.VOICEMAIL: frozenset({Phase.DONE}),
+    Phase.FEATURE: frozenset({Phase.DONE}),
+    Phase.DONE: frozenset(),
+}
+"""Which phase may follow which. A hang-up ends any of them."""
+
+_ABANDONED: Final = {
+    Phase.GREETING: Outcome.ABANDONED_IVR,
+    Phase.MENU: Outcome.ABANDONED_IVR,
+    Phase.QUEUE: Outcome.ABANDONED_QUEUE,
+    Phase.ANNOUNCING: Outcome.ABANDONED_QUEUE,
+    Phase.DIRECT: Outcome.NO_ANSWER,
+}
+
+
+def outcome_of(*, last: Phase, talked: bool, message_left: bool, caller_left: bool, refused: bool) -> Outcome:
+    """One word for how a call ended.
+
+    ``last`` is the phase it ended in, ``caller_left`` whether the caller hung up first, ``refused`` whether the number
+    is nobody's.
+    """
+    if talked:
+        return Outcome.ANSWERED
+    if message_left:
+        return Outcome.VOICEMAIL
+    if refused:
+        return Outcome.REFUSED
+    if caller_left and last is not Phase.FEATURE:
+        return _ABANDONED.get(last, Outcome.NO_ANSWER)
+    return Outcome.SELF_SERVICE if last in {Phase.MENU, Phase.FEATURE} else Outcome.NO_ANSWER

@@ -1,0 +1,79 @@
+"""The call record: all that is needed to go on with a call after a crash. Pure data, saved before each phase starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from callcenter.basics.vocabulary import Direction, Language
+from callcenter.calls.phases import Phase
+from callcenter.ivr.interpreter import Position
+
+
+class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One channel of the call."""
+
+    leg: str
+    channel: str
+    """Asterisk's channel id."""
+    name: str
+    """Asterisk's channel name, which AMI wants."""
+    role: str
+    party: str
+    answered: bool = False
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a call stands."""
+
+    id: str
+    node: str
+    direction: Direction
+    started_ms: int
+    caller: LegRecord
+    number: str
+    """The caller's number, checked."""
+    name: str
+    """The caller's name, without control characters."""
+    dialled: str
+    phase: Phase
+    phase_since_ms: int
+    language: Language
+    flow: str = ""
+    flow_version: int = 0
+    position: Position | None = None
+    queue: str = ""
+    queued_ms: int = 0
+    """Since when the caller waits; kept over crashes and failed offers."""
+    offer: str = ""
+    """The offer that is out, while an agent's phone rings."""
+    agent: str = ""
+    """The agent offered to or talking."""
+    other: LegRecord | None = None
+    """The other side's channel."""
+    bridge: str = ""
+    recording: str = ""
+    monitor: str = ""
+    """Asterisk's MixMonitor id."""
+    voicemail_box: str = ""
+    talked: bool = False
+    held: bool = False
+
+    def evolve(self, **changes: Any) -> CallRecord:
+        """The record with some fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(CallRecord)
+
+
+def encode(record: CallRecord) -> bytes:
+    """The record as JSON."""
+    return _encoder.encode(record)
+
+
+def decode(text: bytes) -> CallRecord:
+    """The record of a JSON text; msgspec.MsgspecError when it is none of ours."""
+    return _decoder.decode(text)

@@ -1,0 +1,115 @@
+"""Going on with the calls that a worker before us left, and with our own after a lost connection.
+
+Events of the time without a worker are never sent again, so the true ends come from Asterisk's own witness (CEL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callcenter.asterisk import witness
+from callcenter.asterisk.resources import ChannelData
+from callcenter.basics import clock
+from callcenter.basics.errors import AsteriskRefused
+from callcenter.basics.logs import get_logger
+from callcenter.calls.legs import Leg
+from callcenter.calls.record import CallRecord
+from callcenter.calls.recovery_plan import plan
+from callcenter.calls.session import Session
+from callcenter.ledger import events as ledger
+
+if TYPE_CHECKING:
+    from callcenter.calls.service import Calls
+
+_log = get_logger(__name__)
+_NORMAL_CLEARING = 16
+_WITNESS_SLACK_MS = 1000
+
+
+async def recover(calls: Calls, witness_file: Path, app: str, app_prefix: str) -> None:
+    """Take over every call of this node; returns when each is going on or closed."""
+    house = calls.house
+    records = [record for record in await house.records.all() if record.node == house.node]
+    channels = {channel.id: channel for channel in await house.ari.list_channels()}
+    bridges = [bridge.id for bridge in await house.ari.list_bridges()]
+    todo = plan(records, channels, bridges, app_prefix)
+    ends = await _ends(witness_file, records)
+    await house.acd.forget_strangers({record.id for record in todo.resume})
+    for record in todo.close:
+        _log.info("a call ended while no worker was there", call=record.id)
+        await _resume(calls, record, channels, ends, app)
+    for record in todo.resume:
+        _log.info("a call goes on", call=record.id, phase=record.phase)
+        await _resume(calls, record, channels, ends, app)
+    for stray in todo.hang_up:
+        with suppress(AsteriskRefused):
+            await house.ari.channel(stray).hangup()
+    for bridge in todo.destroy:
+        with suppress(AsteriskRefused):
+            await house.ari.bridge(bridge).destroy()
+    for caller in todo.adopt:
+        _log.warning("a caller without a record begins anew", channel=caller)
+        with suppress(AsteriskRefused):
+            await house.ari.channel(caller).move(app, "trunk")
+
+
+async def _ends(witness_file: Path, records: list[CallRecord]) -> dict[str, witness.ChannelEnd]:
+    if not records:
+        return {}
+    since_ms = min(record.started_ms for record in records) - _WITNESS_SLACK_MS
+    return await asyncio.to_thread(witness.read_ends, witness_file, since_ms)
+
+
+async def _resume(
+    calls: Calls, record: CallRecord, channels: dict[str, ChannelData], ends: dict[str, witness.ChannelEnd], app: str
+) -> None:
+    session = calls.session_of(record)
+    legs = list(session.legs.values())
+    over = [leg for leg in legs if leg.channel.id not in channels]
+    session.note(ledger.Recovered, node=calls.house.node, action="closed" if session.caller in over else "resumed")
+    _tell_ends(session, over, ends)
+    for leg in legs:
+        if leg in over:
+            continue
+        if channels[leg.channel.id].state == "Up":
+            leg.note_answered()
+        with suppress(AsteriskRefused):
+            await leg.channel.move(app)
+    if not session.caller.ended.is_set():
+        await session.reset_phase()
+    calls.start(session)
+
+
+def _tell_ends(session: Session, over: list[Leg], ends: dict[str, witness.ChannelEnd]) -> None:
+    """Close legs with the witness's time and cause, in the order in which they ended; without a witness, now."""
+    unknown = witness.ChannelEnd(at_ms=clock.utc_ms(), cause=_NORMAL_CLEARING)
+    session.witnessed = bool(over)
+    for leg in sorted(over, key=lambda leg: ends.get(leg.channel.id, unknown).at_ms):
+        if leg.channel.id not in ends:
+            session.log.warning("no witness of a leg's end", leg=leg.leg)
+        end = ends.get(leg.channel.id, unknown)
+        session.leg_over(leg, end.cause, end.cause_text, end.at_ms)
+
+
+async def resync(calls: Calls, witness_file: Path) -> None:
+    """After a lost connection: what happened to our own calls meanwhile."""
+    sessions = list(calls.sessions.values())
+    if not sessions:
+        return
+    channels = {channel.id: channel for channel in await calls.house.ari.list_channels()}
+    ends = await _ends(witness_file, [session.record for session in sessions])
+    for session in sessions:
+        for leg in session.legs.values():
+            if leg.channel.id in channels and channels[leg.channel.id].state == "Up" and leg.note_answered():
+                session.note(ledger.LegAnswered, leg=leg.leg)
+        over = [leg for leg in session.legs.values() if leg.channel.id not in channels and not leg.ended.is_set()]
+        if over:
+            _tell_ends(session, over, ends)
+        for playback in list(session.playbacks):
+            try:
+                await calls.house.ari.request("GET", f"/playbacks/{playback}")
+            except AsteriskRefused:
+                session.playback_over(playback)

@@ -1,0 +1,185 @@
+"""All calls of this worker: takes arrivals in, owns each call's tasks, finds a call for a control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from callcenter.asterisk import events as ari
+from callcenter.basics import clock
+from callcenter.basics.errors import AsteriskRefused, BadRequest, NotFound, TooLate
+from callcenter.basics.logs import get_logger
+from callcenter.basics.vocabulary import ANONYMOUS, Direction, Kind, Language, LegRole, caller_number, dialled_number, display_name, new_id
+from callcenter.calls import recovery
+from callcenter.calls.announcing import announcing
+from callcenter.calls.control import control_of
+from callcenter.calls.conversation import conversation
+from callcenter.calls.direct import direct
+from callcenter.calls.feature import feature
+from callcenter.calls.greeting import greeting
+from callcenter.calls.house import House
+from callcenter.calls.legs import Leg
+from callcenter.calls.menu import menu
+from callcenter.calls.phases import Phase
+from callcenter.calls.queueing import queueing
+from callcenter.calls.record import CallRecord, LegRecord
+from callcenter.calls.session import PhaseCoroutine, Session
+from callcenter.calls.voicemail import voicemail
+from callcenter.ledger import events as ledger
+
+_log = get_logger(__name__)
+
+WAYS: Final[dict[Phase, PhaseCoroutine]] = {
+    Phase.GREETING: greeting,
+    Phase.MENU: menu,
+    Phase.QUEUE: queueing,
+    Phase.DIRECT: direct,
+    Phase.ANNOUNCING: announcing,
+    Phase.CONVERSATION: conversation,
+    Phase.VOICEMAIL: voicemail,
+    Phase.FEATURE: feature,
+}
+"""The coroutine of each phase."""
+
+CLICK: Final = "click"
+_CLICK_RING_S = 30
+
+
+class Calls:
+    """The live calls of this worker."""
+
+    def __init__(self, house: House, *, app: str, app_prefix: str, witness_file: Path, language: Language) -> None:
+        self.house = house
+        self.sessions: dict[str, Session] = {}
+        self._app = app
+        self._app_prefix = app_prefix
+        self._witness_file = witness_file
+        self._language = language
+        self._recovered = False
+
+    async def on_connected(self) -> None:
+        """Called after each (re)connect: take over what is there, then open the door to new calls."""
+        if self._recovered:
+            await recovery.resync(self, self._witness_file)
+        else:
+            await recovery.recover(self, self._witness_file, self._app, self._app_prefix)
+            self._recovered = True
+        await self.house.ari.set_global("CC_APP", self._app)
+
+    async def take_arrivals(self) -> None:
+        """Take new calls in until cancelled."""
+        with self.house.ari.arrivals() as arrivals:
+            async for event in arrivals:
+                if isinstance(event, ari.StasisStart):
+                    try:
+                        self._arrived(event)
+                    except Exception:
+                        _log.exception("an arrival was not understood", channel=event.channel.id)
+
+    def _arrived(self, event: ari.StasisStart) -> None:
+        origin = event.args[0] if event.args else ""
+        at_ms = clock.parse_asterisk(event.timestamp)
+        agent = _agent_of(event.channel.name) if origin in {"agent", CLICK} else ""
+        if origin == CLICK and len(event.args) > 1:
+            dialled = dialled_number(event.args[1]) or ""
+        else:
+            dialled = dialled_number(event.channel.dialplan.exten) or ""
+        number = agent or caller_number(event.channel.caller.number) or ANONYMOUS
+        call = new_id(Kind.CALL, at_ms)
+        role = LegRole.AGENT if agent else LegRole.CALLER
+        caller = LegRecord(
+            leg=event.channel.id if origin == CLICK else new_id(Kind.LEG, at_ms),
+            channel=event.channel.id,
+            name=event.channel.name,
+            role=role,
+            party=number,
+            answered=event.channel.state == "Up",
+        )
+        record = CallRecord(
+            id=call,
+            node=self.house.node,
+            direction=Direction.INTERNAL if agent else Direction.INBOUND,
+            started_ms=clock.parse_asterisk(event.channel.creationtime),
+            caller=caller,
+            number=number,
+            name=display_name(event.channel.caller.name),
+            dialled=dialled,
+            phase=Phase.GREETING,
+            phase_since_ms=at_ms,
+            language=self._language,
+        )
+        session = self.session_of(record)
+        started = min(record.started_ms, at_ms)
+        trunk = "" if agent else _endpoint(event.channel.name)
+        session.note(
+            ledger.CallArrived,
+            at_ms=started,
+            direction=record.direction,
+            caller=number,
+            caller_name=record.name,
+            dialled=dialled,
+            trunk=trunk,
+            node=self.house.node,
+        )
+        session.note(ledger.LegStarted, at_ms=started, leg=caller.leg, channel=caller.channel, role=role, party=number)
+        session.note(ledger.PhaseEntered, at_ms=started, phase=Phase.GREETING)
+        self.start(session)
+
+    def session_of(self, record: CallRecord) -> Session:
+        """A session for a record, listening to its channels from now on."""
+        ari_ = self.house.ari
+        channels = [record.caller.channel] + ([record.other.channel] if record.other else [])
+        caller = Leg.of(record.caller, ari_.channel(record.caller.channel))
+        session = Session(self.house, record, caller, ari_.subscribe(*channels), WAYS)
+        if record.other:
+            session.follow(Leg.of(record.other, ari_.channel(record.other.channel)))
+        return session
+
+    def start(self, session: Session) -> None:
+        """Let a session live."""
+        call = session.record.id
+        self.sessions[call] = session
+        session.show()
+        life = self.house.tasks.start(session.run(), f"call {call}")
+        life.add_done_callback(lambda _: self.sessions.pop(call, None))
+
+    async def control(self, call: str, action: str, params: Mapping[str, Any], by: str) -> dict[str, Any]:
+        """Do ``action`` with a call; NotFound, TooLate (with the call's phase) or BadRequest when it can't be done."""
+        control = control_of(action)
+        session = self.sessions.get(call)
+        if session is None:
+            raise NotFound(f"no call {call!r:.60} is up")
+        try:
+            await control(session, params, by)
+        except AsteriskRefused as error:
+            raise TooLate(f"the call has gone on: {error.text}", phase=session.record.phase) from error
+        return {"id": call, "phase": session.record.phase, "held": session.record.held}
+
+    async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
+        """Click to dial: the agent's phone rings first, then ``to`` is dialled. NotFound, BadRequest, TooLate."""
+        known = self.house.acd.agent(agent)
+        number = dialled_number(to)
+        if number is None:
+            raise BadRequest(f"to: {to!r:.40} is no number", field="to")
+        if self.house.lines.route(number, agent) is None and not self.house.acd.knows_agent(number):
+            raise BadRequest(f"to: {number} is no number of this centre", field="to")
+        leg = new_id(Kind.LEG, clock.utc_ms())
+        try:
+            await self.house.ari.originate(
+                endpoint=f"PJSIP/{known.number}", channel_id=leg, timeout_s=_CLICK_RING_S, caller_id=number, app_args=f"{CLICK},{number}"
+            )
+        except AsteriskRefused as error:
+            raise TooLate(f"the phone of agent {agent} can't be reached: {error.text}") from error
+        _log.info("click to dial", agent=agent, by=by, pii_to=number)
+        return {"agent": agent, "leg": leg}
+
+
+def _endpoint(channel_name: str) -> str:
+    """The endpoint of ``PJSIP/trunk-demo-00000001``."""
+    return channel_name.partition("/")[2].rpartition("-")[0].removeprefix("trunk-")
+
+
+def _agent_of(channel_name: str) -> str:
+    """The agent whose phone this is: by its endpoint, which had to authenticate; never by what it says of itself."""
+    return _endpoint(channel_name)

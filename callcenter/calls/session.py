@@ -1,0 +1,317 @@
+"""One call: its channels, its record, its way through the phases.
+
+Two tasks a call. The *pump* reads what Asterisk tells of the call's channels and keeps the facts (legs, digits,
+playbacks) true; it waits for nothing but the next event. The *life* walks the phases; when the caller leaves, the
+pump cancels it, so that no phase has to ask whether the caller is still there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from callcenter.asterisk import Subscription
+from callcenter.asterisk import events as ari
+from callcenter.basics import clock
+from callcenter.basics.errors import AsteriskAway, AsteriskRefused, CallCenterError
+from callcenter.basics.logs import get_logger
+from callcenter.basics.tasks import cancel_and_wait
+from callcenter.basics.vocabulary import EndedBy, Kind, LegRole, new_id
+from callcenter.calls import taps
+from callcenter.calls.house import House
+from callcenter.calls.legs import Leg
+from callcenter.calls.phases import NEXT, Phase, outcome_of
+from callcenter.calls.record import CallRecord
+from callcenter.ledger import events as ledger
+from callcenter.live.board import Topic
+
+_log = get_logger(__name__)
+_E = TypeVar("_E", bound=ledger.Happened)
+_MAX_DIGITS_WAITING = 64
+_FINISH_LIMIT_S = 5.0
+_LAST_WORDS_LIMIT_S = 2.0
+_AWAY_LIMIT_S = 60.0
+
+PhaseCoroutine = Callable[["Session"], Awaitable[Phase]]
+
+
+class Session:
+    """A live call. Made by calls/service.py, which owns its tasks."""
+
+    def __init__(self, house: House, record: CallRecord, caller: Leg, events: Subscription, ways: dict[Phase, PhaseCoroutine]) -> None:
+        self.house = house
+        self.record = record
+        self.caller = caller
+        self.legs: dict[str, Leg] = {caller.channel.id: caller}
+        self.digits: asyncio.Queue[str] = asyncio.Queue(_MAX_DIGITS_WAITING)
+        self.playbacks: dict[str, asyncio.Future[None]] = {}
+        self.log = _log.bind(call=record.id)
+        self.message_left = False
+        self.refused = False
+        self.refusal_cause = ""
+        self.ended_by: EndedBy | None = None
+        self.witnessed = False
+        self._events = events
+        self._ways = ways
+        self._life: asyncio.Task[None] | None = None
+        self._leaving = False
+        self._finishing = False
+
+    # The life
+
+    async def run(self) -> None:
+        """Walk the phases from where the record stands until the call is over."""
+        pump = self.house.tasks.start(self._pump(), f"pump {self.record.id}")
+        self._life = asyncio.current_task()
+        try:
+            await self._live()
+        except asyncio.CancelledError:
+            if not self.caller.ended.is_set():
+                self._leaving = True
+                raise
+        except AsteriskRefused as error:
+            if not self.caller.ended.is_set():
+                self.log.warning("the call could not go on", phase=self.record.phase, reason=str(error))
+        except CallCenterError as error:
+            self.log.warning("the call was ended", phase=self.record.phase, reason=str(error))
+        except Exception:
+            self.log.exception("a fault of ours ended the call", phase=self.record.phase)
+        finally:
+            self._finishing = True
+            if not self._leaving:
+                await self._finish()
+            await cancel_and_wait(pump)
+            self._events.close()
+
+    async def _live(self) -> None:
+        """Walk; when Asterisk is out of reach meanwhile, go on from the record once it is back."""
+        while not self.caller.ended.is_set():
+            try:
+                await self._walk()
+                return
+            except AsteriskAway as error:
+                self.log.warning("the call waits for Asterisk", phase=self.record.phase, reason=str(error))
+                await self.house.ari.wait_connected(_AWAY_LIMIT_S)
+                await self.reset_phase()
+
+    async def reset_phase(self) -> None:
+        """Bring the record to a point from which its phase can be walked again: after a crash, or a lost connection.
+
+        A phone that was ringing is hung up and the caller goes on waiting at the old place; a phone that was picked
+        up meanwhile counts as answered.
+        """
+        record = self.record
+        other = self.legs.get(record.other.channel) if record.other else None
+        alive = other is not None and not other.ended.is_set()
+        if record.phase is Phase.QUEUE and record.offer:
+            answered = alive and other is not None and other.answered.is_set()
+            if answered:
+                record = record.evolve(phase=Phase.ANNOUNCING, offer="")
+            else:
+                if other:
+                    await self.hang_up(other)
+                record = record.evolve(offer="", agent="", other=None)
+        elif record.phase is Phase.DIRECT and other:
+            await self.hang_up(other)
+            record = record.evolve(other=None)
+        elif record.phase is Phase.ANNOUNCING and not alive:
+            record = record.evolve(phase=Phase.QUEUE, agent="", other=None)
+        self.record = record
+        await self.save()
+
+    async def _walk(self) -> None:
+        while self.record.phase is not Phase.DONE:
+            before = self.record.phase
+            after = await self._ways[before](self)
+            if after not in NEXT[before]:
+                raise AssertionError(f"{after} may not follow {before}")
+            if after is not Phase.DONE:
+                await self.enter(after)
+            else:
+                return
+
+    async def enter(self, phase: Phase, **changes: Any) -> None:
+        """Save where the call goes next, before it goes there."""
+        now = clock.utc_ms()
+        self.record = self.record.evolve(phase=phase, phase_since_ms=now, **changes)
+        self.note(ledger.PhaseEntered, at_ms=now, phase=phase)
+        await self.save()
+
+    async def save(self, **changes: Any) -> None:
+        """Save the record, and show the call as it is now."""
+        if changes:
+            self.record = self.record.evolve(**changes)
+        self.show()
+        await self.house.records.save(self.record)
+
+    def show(self) -> None:
+        """Put the call on the live board."""
+        record = self.record
+        card = {
+            "id": record.id,
+            "phase": record.phase,
+            "direction": record.direction,
+            "caller": record.number,
+            "caller_name": record.name,
+            "dialled": record.dialled,
+            "queue": record.queue,
+            "agent": record.agent,
+            "held": record.held,
+            "recording": bool(record.recording),
+            "since_ms": record.phase_since_ms,
+            "started_ms": record.started_ms,
+        }
+        self.house.board.show(Topic.CALLS, record.id, card)
+
+    def note(self, event: type[_E], *, at_ms: int | None = None, **fields: Any) -> None:
+        """Write into the ledger that something happened."""
+        moment = clock.utc_ms() if at_ms is None else at_ms
+        happened: Any = event(id=new_id(Kind.EVENT, moment), at_ms=moment, call=self.record.id, **fields)
+        self.house.ledger.note(happened)
+
+    # Legs
+
+    def follow(self, leg: Leg) -> None:
+        """Listen to a channel before it is made, so that nothing of it is missed."""
+        self.legs[leg.channel.id] = leg
+        self._events.add(leg.channel.id)
+
+    async def hang_up(self, leg: Leg, reason: str = "normal") -> None:
+        """Hang a leg up; one that is gone already is no matter."""
+        if leg.ended.is_set():
+            return
+        leg.hung_up_by_us = True
+        with suppress(AsteriskRefused):
+            await leg.channel.hangup(reason)
+
+    def end(self, by: EndedBy) -> None:
+        """End the call from outside its life, as a supervisor's forced hang-up does."""
+        self.ended_by = by
+        self.house.tasks.start(self.hang_up(self.caller), f"forced hang-up {self.record.id}")
+
+    # The pump
+
+    async def _pump(self) -> None:
+        async for event in self._events:
+            try:
+                self._take(event)
+            except Exception:
+                self.log.exception("an event was not understood", event_type=type(event).__name__)
+
+    def _take(self, event: Any) -> None:
+        """Bring the facts in line with one event. No ``await`` here: the next event waits."""
+        match event:
+            case ari.ChannelDtmfReceived():
+                if event.channel.id == self.caller.channel.id and not self.digits.full():
+                    self.digits.put_nowait(event.digit)
+            case ari.PlaybackFinished():
+                self.playback_over(event.playback.id)
+            case ari.Dial():
+                if leg := self.legs.get(event.peer.id):
+                    leg.note_dial_status(event.dialstatus)
+                    if event.dialstatus == "ANSWER":
+                        self._answered(leg, clock.parse_asterisk(event.timestamp))
+            case ari.ChannelStateChange():
+                if event.channel.state == "Up" and (leg := self.legs.get(event.channel.id)):
+                    self._answered(leg, clock.parse_asterisk(event.timestamp))
+            case ari.ChannelHangupRequest():
+                if leg := self.legs.get(event.channel.id):
+                    self._hanging_up(leg)
+            case ari.ChannelDestroyed():
+                if leg := self.legs.get(event.channel.id):
+                    self.leg_over(leg, event.cause, event.cause_txt, clock.parse_asterisk(event.timestamp))
+            case ari.ChannelEnteredBridge():
+                self._entered_bridge(event)
+            case ari.ChannelLeftBridge():
+                if event.channel and (leg := self.legs.get(event.channel.id)):
+                    at_ms = clock.parse_asterisk(event.timestamp)
+                    self.note(ledger.Unbridged, at_ms=at_ms, bridge=event.bridge.id, leg=leg.leg)
+            case ari.ChannelHold() | ari.ChannelUnhold():
+                if leg := self.legs.get(event.channel.id):
+                    self._phone_held(leg, isinstance(event, ari.ChannelHold), clock.parse_asterisk(event.timestamp))
+            case _:
+                pass
+
+    def _answered(self, leg: Leg, at_ms: int) -> None:
+        if leg.note_answered():
+            self.note(ledger.LegAnswered, at_ms=at_ms, leg=leg.leg)
+
+    def _hanging_up(self, leg: Leg) -> None:
+        if self.ended_by is None and not leg.hung_up_by_us and leg.role is not LegRole.SUPERVISOR:
+            talking = self.record.other is not None and self.record.other.leg == leg.leg and self.record.phase is Phase.CONVERSATION
+            if leg is self.caller or talking:
+                self.ended_by = leg.ended_by
+
+    def leg_over(self, leg: Leg, cause: int, cause_text: str, at_ms: int) -> None:
+        """A channel is gone: tell the ledger, and when it was the caller, end the call's life."""
+        self._hanging_up(leg)
+        if not leg.note_ended(cause, cause_text, at_ms):
+            return
+        self.note(ledger.LegEnded, at_ms=at_ms, leg=leg.leg, by=leg.ended_by, cause=cause, cause_text=cause_text)
+        if leg is self.caller and self._life and not self._finishing:
+            self._life.cancel()
+
+    def playback_over(self, playback: str) -> None:
+        """What waits for a playback's end goes on."""
+        waiting = self.playbacks.pop(playback, None)
+        if waiting and not waiting.done():
+            waiting.set_result(None)
+
+    def _entered_bridge(self, event: ari.ChannelEnteredBridge) -> None:
+        bridged = tuple(leg.leg for channel in event.bridge.channels if (leg := self.legs.get(channel)))
+        if len(bridged) > 1:
+            self.note(ledger.Bridged, at_ms=clock.parse_asterisk(event.timestamp), bridge=event.bridge.id, legs=bridged)
+
+    def _phone_held(self, leg: Leg, held: bool, at_ms: int) -> None:
+        other = next((found for found in self.legs.values() if found is not leg), leg)
+        kind = ledger.Held if held else ledger.Retrieved
+        self.note(kind, at_ms=at_ms, leg=other.leg, by=leg.ended_by)
+        self.record = self.record.evolve(held=held)
+        self.show()
+
+    # The end
+
+    async def _finish(self) -> None:
+        """Leave nothing behind: no channel, no bridge, no offer, no record; bounded, whatever hangs."""
+        last = self.record.phase
+        by = self.ended_by or (self.caller.ended_by if self.caller.ended.is_set() else EndedBy.SYSTEM)
+        try:
+            async with asyncio.timeout(_FINISH_LIMIT_S):
+                await taps.stop(self)
+                for leg in list(self.legs.values()):
+                    await self.hang_up(leg, self.refusal_cause or "normal")
+                if self.record.bridge:
+                    with suppress(AsteriskRefused):
+                        await self.house.ari.bridge(self.record.bridge).destroy()
+                await self._last_words()
+        except (TimeoutError, CallCenterError) as error:
+            self.log.warning("the call's end was not clean", reason=str(error))
+        outcome = outcome_of(
+            last=last,
+            talked=self.record.talked,
+            message_left=self.message_left,
+            caller_left=by is EndedBy.CALLER,
+            refused=self.refused,
+        )
+        ended_ms = self.caller.ended_ms or clock.utc_ms()
+        self.note(ledger.CallEnded, at_ms=ended_ms, by=by, cause=self.caller.cause, outcome=outcome, witnessed=self.witnessed)
+        self.house.board.show(Topic.CALLS, self.record.id, None)
+        await taps.hand_over(self)
+        await self._free_agents()
+        await self.house.records.delete(self.record.id)
+
+    async def _last_words(self) -> None:
+        """Wait for Asterisk's word that each leg is gone: its time and cause are the true ones."""
+        waiting = [leg.ended.wait() for leg in self.legs.values() if not leg.ended.is_set()]
+        if waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_LIMIT_S):
+                    await asyncio.gather(*waiting)
+
+    async def _free_agents(self) -> None:
+        if self.record.agent and not self.record.offer:
+            await self.house.acd.call_over(self.record.agent, self.record.id, self.record.queue if self.record.talked else None)
+        if self.caller.role is LegRole.AGENT:
+            await self.house.acd.call_over(self.caller.party, self.record.id, None)
