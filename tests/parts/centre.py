@@ -248,6 +248,11 @@ class Centre:
     # Trouble
 
     @property
+    def supervisor_pid(self) -> int:
+        assert self._supervisor is not None
+        return self._supervisor.pid
+
+    @property
     def worker_pid(self) -> int:
         return int((self.var / "worker.pid").read_text())
 
