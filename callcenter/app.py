@@ -37,10 +37,10 @@ from callcenter.calls.store import CallRecords
 from callcenter.console.app import build_app
 from callcenter.console.parts import Parts
 from callcenter.database import pool as database
+from callcenter.ivr import prompts
 from callcenter.ivr.hours import is_holiday
 from callcenter.ivr.lookup import Lookups
 from callcenter.ivr.store import Flows
-from callcenter.ivr import prompts
 from callcenter.ledger.service import Ledger
 from callcenter.lines import store as lines_store
 from callcenter.lines.service import Lines

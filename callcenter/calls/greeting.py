@@ -8,42 +8,57 @@ from callcenter.calls.feature_codes import feature_of
 from callcenter.calls.phases import Phase
 from callcenter.calls.session import Session
 from callcenter.ledger import events as ledger
+from callcenter.lines.choice import Destination
 
 _UNALLOCATED = "unallocated"
+_WAY_TO = {"flow": Phase.MENU, "queue": Phase.QUEUE, "agent": Phase.DIRECT}
 
 
 async def greeting(session: Session) -> Phase:
     """Find the number's destination and answer the call."""
-    record = session.record
-    if session.caller.role is LegRole.AGENT:
-        if feature_of(record.dialled):
-            return Phase.FEATURE
-        await session.house.acd.busy(session.caller.party, record.id)
-    destination = session.house.lines.route(record.dialled, record.number)
-    if destination is None and session.caller.role is LegRole.AGENT and session.house.acd.knows_agent(record.dialled):
-        session.record = record.evolve(agent=record.dialled)
-        return Phase.DIRECT
+    if session.caller.role is LegRole.AGENT and (way := await _agents_own(session)):
+        return way
+    destination = session.house.lines.route(session.record.dialled, session.record.number)
     if destination is None:
-        session.log.info("nobody's number was dialled", pii_dialled=record.dialled, pii_caller=record.number)
-        session.refused = True
-        session.refusal_cause = _UNALLOCATED
-        return Phase.DONE
-    session.record = record.evolve(language=destination.language)
+        return _refuse(session)
+    session.record = session.record.evolve(language=destination.language)
     await answer(session)
     session.note(ledger.LanguageChosen, language=destination.language)
+    return await _towards(session, destination)
+
+
+async def _agents_own(session: Session) -> Phase | None:
+    """What only agents may dial: feature codes and each other."""
+    dialled = session.record.dialled
+    if feature_of(dialled):
+        return Phase.FEATURE
+    await session.house.acd.busy(session.caller.party, session.record.id)
+    if session.house.acd.knows_agent(dialled):
+        session.record = session.record.evolve(agent=dialled)
+        return Phase.DIRECT
+    return None
+
+
+def _refuse(session: Session) -> Phase:
+    session.log.info("nobody's number was dialled", pii_dialled=session.record.dialled, pii_caller=session.record.number)
+    session.refused = True
+    session.refusal_cause = _UNALLOCATED
+    return Phase.DONE
+
+
+async def _towards(session: Session, destination: Destination) -> Phase:
     if destination.kind == "queue":
         session.record = session.record.evolve(queue=destination.target)
-        return Phase.QUEUE
-    if destination.kind == "agent":
+    elif destination.kind == "agent":
         session.record = session.record.evolve(agent=destination.target)
-        return Phase.DIRECT
-    flow = session.house.flows.latest(destination.target)
-    if flow is None:
-        session.log.error("the number's flow does not exist", flow=destination.target)
-        await line.play(session, [f"{record.language}/out-of-service"])
-        return Phase.DONE
-    session.record = session.record.evolve(flow=flow.name, flow_version=flow.version)
-    return Phase.MENU
+    else:
+        flow = session.house.flows.latest(destination.target)
+        if flow is None:
+            session.log.error("the number's flow does not exist", flow=destination.target)
+            await line.play(session, [f"{session.record.language}/out-of-service"])
+            return Phase.DONE
+        session.record = session.record.evolve(flow=flow.name, flow_version=flow.version)
+    return _WAY_TO[destination.kind]
 
 
 async def answer(session: Session) -> None:

@@ -13,7 +13,7 @@ from callcenter.asterisk import Ari
 from callcenter.asterisk.ami import Ami
 from callcenter.basics.tasks import Tasks
 from callcenter.calls.store import CallRecords
-from callcenter.ivr.asks import Lookup, LookedUp
+from callcenter.ivr.asks import LookedUp, Lookup
 from callcenter.ivr.flow import Flow
 from callcenter.ledger.service import Ledger
 from callcenter.lines.service import Lines

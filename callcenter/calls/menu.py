@@ -19,10 +19,7 @@ async def menu(session: Session) -> Phase:
         await line.play(session, [f"{record.language}/out-of-service"])
         return Phase.DONE
     facts = _facts(session)
-    if record.position is None:
-        step = interpreter.begin(flow, facts)
-    else:
-        step = interpreter.again(flow, record.position, facts)
+    step = interpreter.begin(flow, facts) if record.position is None else interpreter.again(flow, record.position, facts)
     while True:
         await _told(session, step)
         match step.ask:

@@ -202,37 +202,51 @@ class Session:
 
     def _take(self, event: Any) -> None:
         """Bring the facts in line with one event. No ``await`` here: the next event waits."""
-        match event:
-            case ari.ChannelDtmfReceived():
-                if event.channel.id == self.caller.channel.id and not self.digits.full():
-                    self.digits.put_nowait(event.digit)
-            case ari.PlaybackFinished():
-                self.playback_over(event.playback.id)
-            case ari.Dial():
-                if leg := self.legs.get(event.peer.id):
-                    leg.note_dial_status(event.dialstatus)
-                    if event.dialstatus == "ANSWER":
-                        self._answered(leg, clock.parse_asterisk(event.timestamp))
-            case ari.ChannelStateChange():
-                if event.channel.state == "Up" and (leg := self.legs.get(event.channel.id)):
-                    self._answered(leg, clock.parse_asterisk(event.timestamp))
-            case ari.ChannelHangupRequest():
-                if leg := self.legs.get(event.channel.id):
-                    self._hanging_up(leg)
-            case ari.ChannelDestroyed():
-                if leg := self.legs.get(event.channel.id):
-                    self.leg_over(leg, event.cause, event.cause_txt, clock.parse_asterisk(event.timestamp))
-            case ari.ChannelEnteredBridge():
-                self._entered_bridge(event)
-            case ari.ChannelLeftBridge():
-                if event.channel and (leg := self.legs.get(event.channel.id)):
-                    at_ms = clock.parse_asterisk(event.timestamp)
-                    self.note(ledger.Unbridged, at_ms=at_ms, bridge=event.bridge.id, leg=leg.leg)
-            case ari.ChannelHold() | ari.ChannelUnhold():
-                if leg := self.legs.get(event.channel.id):
-                    self._phone_held(leg, isinstance(event, ari.ChannelHold), clock.parse_asterisk(event.timestamp))
-            case _:
-                pass
+        if handler := _HANDLERS.get(type(event)):
+            handler(self, event)
+
+    def _on_digit(self, event: ari.ChannelDtmfReceived) -> None:
+        if event.channel.id == self.caller.channel.id and not self.digits.full():
+            self.digits.put_nowait(event.digit)
+
+    def _on_playback_finished(self, event: ari.PlaybackFinished) -> None:
+        self.playback_over(event.playback.id)
+
+    def _on_dial(self, event: ari.Dial) -> None:
+        if leg := self.legs.get(event.peer.id):
+            leg.note_dial_status(event.dialstatus)
+            if event.dialstatus == "ANSWER":
+                self._answered(leg, clock.parse_asterisk(event.timestamp))
+
+    def _on_state(self, event: ari.ChannelStateChange) -> None:
+        if event.channel.state == "Up" and (leg := self.legs.get(event.channel.id)):
+            self._answered(leg, clock.parse_asterisk(event.timestamp))
+
+    def _on_hangup_request(self, event: ari.ChannelHangupRequest) -> None:
+        if leg := self.legs.get(event.channel.id):
+            self._hanging_up(leg)
+
+    def _on_destroyed(self, event: ari.ChannelDestroyed) -> None:
+        if leg := self.legs.get(event.channel.id):
+            self.leg_over(leg, event.cause, event.cause_txt, clock.parse_asterisk(event.timestamp))
+
+    def _on_left_bridge(self, event: ari.ChannelLeftBridge) -> None:
+        if leg := self.legs.get(event.channel.id):
+            self.note(ledger.Unbridged, at_ms=clock.parse_asterisk(event.timestamp), bridge=event.bridge.id, leg=leg.leg)
+
+    def _on_entered_bridge(self, event: ari.ChannelEnteredBridge) -> None:
+        bridged = tuple(leg.leg for channel in event.bridge.channels if (leg := self.legs.get(channel)))
+        if len(bridged) > 1:
+            self.note(ledger.Bridged, at_ms=clock.parse_asterisk(event.timestamp), bridge=event.bridge.id, legs=bridged)
+
+    def _on_hold(self, event: ari.ChannelHold | ari.ChannelUnhold) -> None:
+        if leg := self.legs.get(event.channel.id):
+            held = isinstance(event, ari.ChannelHold)
+            other = next((found for found in self.legs.values() if found is not leg), leg)
+            kind = ledger.Held if held else ledger.Retrieved
+            self.note(kind, at_ms=clock.parse_asterisk(event.timestamp), leg=other.leg, by=leg.ended_by)
+            self.record = self.record.evolve(held=held)
+            self.show()
 
     def _answered(self, leg: Leg, at_ms: int) -> None:
         if leg.note_answered():
@@ -258,18 +272,6 @@ class Session:
         waiting = self.playbacks.pop(playback, None)
         if waiting and not waiting.done():
             waiting.set_result(None)
-
-    def _entered_bridge(self, event: ari.ChannelEnteredBridge) -> None:
-        bridged = tuple(leg.leg for channel in event.bridge.channels if (leg := self.legs.get(channel)))
-        if len(bridged) > 1:
-            self.note(ledger.Bridged, at_ms=clock.parse_asterisk(event.timestamp), bridge=event.bridge.id, legs=bridged)
-
-    def _phone_held(self, leg: Leg, held: bool, at_ms: int) -> None:
-        other = next((found for found in self.legs.values() if found is not leg), leg)
-        kind = ledger.Held if held else ledger.Retrieved
-        self.note(kind, at_ms=at_ms, leg=other.leg, by=leg.ended_by)
-        self.record = self.record.evolve(held=held)
-        self.show()
 
     # The end
 
@@ -315,3 +317,18 @@ class Session:
             await self.house.acd.call_over(self.record.agent, self.record.id, self.record.queue if self.record.talked else None)
         if self.caller.role is LegRole.AGENT:
             await self.house.acd.call_over(self.caller.party, self.record.id, None)
+
+
+_HANDLERS: dict[type[Any], Callable[[Session, Any], None]] = {
+    ari.ChannelDtmfReceived: Session._on_digit,
+    ari.PlaybackFinished: Session._on_playback_finished,
+    ari.Dial: Session._on_dial,
+    ari.ChannelStateChange: Session._on_state,
+    ari.ChannelHangupRequest: Session._on_hangup_request,
+    ari.ChannelDestroyed: Session._on_destroyed,
+    ari.ChannelEnteredBridge: Session._on_entered_bridge,
+    ari.ChannelLeftBridge: Session._on_left_bridge,
+    ari.ChannelHold: Session._on_hold,
+    ari.ChannelUnhold: Session._on_hold,
+}
+"""What each event of Asterisk means for the call; the others mean nothing."""
