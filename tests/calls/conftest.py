@@ -1,0 +1,23 @@
+"""Before each call the house is empty, and after it too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.parts.centre import Centre
+
+
+@pytest.fixture(autouse=True)
+async def empty_house(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """After each test: no channel, no bridge, no call record, no open call; everyone offline."""
+    yield
+    if "centre" not in request.fixturenames:
+        return
+    centre: Centre = request.getfixturevalue("centre")
+    await centre.is_ready()
+    try:
+        await centre.is_empty()
+    finally:
+        await centre.send_everyone_home()
