@@ -179,3 +179,29 @@ async def test_wrap_up_follows_a_call(centre: Centre) -> None:
             return 900 <= (wrap_up_ms or 0) <= 2000
 
         await until("the wrap-up in the books", wrapped_up, 5)
+
+
+async def test_hold_is_counted_and_the_caller_hears_music(centre: Centre) -> None:
+    async with centre.ready_agent("1007") as agent, centre.caller() as caller:
+        talk = await centre.given_talking(caller, agent)
+        await talk.agent.hold()
+        held = time.monotonic()
+        await talk.caller.hears("music", lambda heard: loudness(heard[-8000:]) > 50, since=held)
+        await talk.agent.retrieve()
+        await talk.caller.hang_up()
+        await talk.agent.ended()
+        held_s = time.monotonic() - held
+        story = await centre.story(caller.number)
+    assert [event["by"] for event in events(story, "held") + events(story, "retrieved")] == ["agent", "agent"]
+    assert 0 < story["call"]["hold_ms"] <= held_s * 1000 + CLOCKS_AGREE_MS
+
+
+async def test_the_raw_recording_goes_once_it_is_stored(centre: Centre) -> None:
+    async with centre.ready_agent("1008") as agent, centre.caller() as caller:
+        talk = await centre.given_talking(caller, agent)
+        await talk.caller.hang_up()
+        await talk.agent.ended()
+        story = await centre.story(caller.number)
+    await recording_of(centre, story)
+    spool = centre.var / "spool" / "recordings"
+    await until("an empty recording spool", lambda: not list(spool.glob("*.raw")), 10)
