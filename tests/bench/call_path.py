@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import machine, wire
+from tests.bench import wire
+from tests.parts import machine
 from tests.parts.centre import REPOSITORY, Centre, private_centre
 from tests.parts.sipp import Sipp, sipp
 from tests.parts.waiting import until
