@@ -127,8 +127,11 @@ class Centre:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log_tail()}") from None
 
-    def log_tail(self, lines: int = 60) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+    def log_tail(self, lines: int = 40) -> str:
+        """The last words of the supervisor and of each part."""
+        logs = [self.log, *sorted((self.var / "log").glob("*.log"))]
+        ends = {log: log.read_text(errors="replace").splitlines()[-lines:] for log in logs if log.exists()}
+        return "\n".join(f"--- {log.name}\n" + "\n".join(end) for log, end in ends.items() if end)
 
     # Addresses
 
