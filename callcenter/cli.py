@@ -1,0 +1,200 @@
+"""The command line. Each command loads only the rooms it needs; what goes wrong is one line, not a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import asyncpg
+import pydantic
+import typer
+
+from callcenter.basics import logs
+from callcenter.basics.errors import BadRequest, CallCenterError, SetupFailed
+from callcenter.basics.settings import Settings
+
+cli = typer.Typer(
+    name="callcenter", help="A contact centre on Asterisk.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+_PROJECT: Final = Path(__file__).resolve().parents[1]
+SQL_DIR: Final = _PROJECT / "sql"
+"""The migrations, found beside the package wherever the command is given."""
+
+
+def main() -> None:
+    """Run a command; exit code 1 with one line when it can't be done."""
+    try:
+        cli()
+    except CallCenterError as error:
+        typer.echo(f"✗ {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _settings() -> Settings:
+    try:
+        settings = Settings()
+    except pydantic.ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise SetupFailed(f"The settings can't be used: {faults}", "Mend callcenter.toml or the CALLCENTER_ variable.") from None
+    logs.set_up(json=settings.log_json, level=settings.log_level)
+    return settings
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """The database, for as long as a command needs it."""
+    from callcenter.database import pool as database
+
+    try:
+        pool = await database.connect(settings.dsn)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise SetupFailed(
+            f"Postgres can't be reached: {error}", "Start the centre with 'make run', or set CALLCENTER_POSTGRES_DSN."
+        ) from error
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@cli.command()
+def run() -> None:
+    """Run the whole centre in the foreground."""
+    from callcenter.embedded import centre, locate
+    from callcenter.embedded.supervisor import tell_on_stderr
+
+    settings = _settings()
+
+    async def migrate_schema() -> None:
+        from callcenter.database.migrate import migrate as bring_up
+
+        await bring_up(settings.dsn, SQL_DIR)
+
+    async def lay_demo() -> None:
+        from callcenter import demo
+
+        async with _database(settings) as pool:
+            await demo.lay(pool, settings)
+
+    async def render_asterisk(place: locate.AsteriskPlace) -> None:
+        from callcenter.app import render_asterisk as write
+
+        async with _database(settings) as pool:
+            await write(settings, pool, place)
+
+    between = centre.Between(migrate=migrate_schema, lay_demo=lay_demo, render=render_asterisk)
+    asyncio.run(centre.run(settings, between, tell_on_stderr))
+
+
+@cli.command()
+def worker() -> None:
+    """Control the calls and serve the console; Postgres, Redis and Asterisk must run."""
+    from callcenter.app import run_worker
+    from callcenter.embedded import locate
+
+    settings = _settings()
+    run_worker(settings, locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    from callcenter.database.migrate import migrate as bring_up
+
+    settings = _settings()
+    done = asyncio.run(bring_up(settings.dsn, SQL_DIR))
+    typer.echo("\n".join(done) if done else "The schema is up to date.")
+
+
+@cli.command()
+def render() -> None:
+    """Write Asterisk's configuration from the database; tells the files that changed."""
+    from callcenter.app import render_asterisk as write
+    from callcenter.embedded import locate
+
+    settings = _settings()
+    place = locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere()
+
+    async def work() -> set[str]:
+        async with _database(settings) as pool:
+            return await write(settings, pool, place)
+
+    changed = asyncio.run(work())
+    typer.echo("\n".join(sorted(changed)) if changed else "Nothing has changed.")
+
+
+@cli.command()
+def prompts() -> None:
+    """Speak the prompts that are missing; own recordings stay."""
+    from callcenter.ivr import prompts as spoken
+
+    settings = _settings()
+    settings.prompts_dir.mkdir(parents=True, exist_ok=True)
+
+    def progress(done: int, of: int) -> None:
+        typer.echo(f"{done} of {of} prompts")
+
+    asyncio.run(spoken.synthesise(settings.prompts_dir, progress=progress))
+
+
+@cli.command()
+def user(
+    name: Annotated[str, typer.Argument(help="The name to sign in with.")],
+    role: Annotated[str, typer.Option(help="admin, supervisor or agent; for a new user.")] = "agent",
+    agent: Annotated[str | None, typer.Option(help="The agent's number, for a new user who is one.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Give an existing user a new password.")] = False,
+) -> None:
+    """Add a user, or reset a password. The password is read from standard input, or asked for on a terminal."""
+    from callcenter.console import accounts
+
+    settings = _settings()
+    if sys.stdin.isatty():
+        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise BadRequest("No password was given; type one, or pipe it in")
+
+    async def work() -> None:
+        async with _database(settings) as pool:
+            if reset:
+                await accounts.set_password(pool, name=name, password=password)
+            else:
+                await accounts.add_user(pool, name=name, role=role, password=password, agent=agent)
+
+    asyncio.run(work())
+    typer.echo(f"{name} can sign in.")
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what this machine lacks and how to cure it."""
+    from callcenter.embedded import doctor as examination
+
+    findings = asyncio.run(examination.examine(_settings()))
+    for finding in findings:
+        typer.echo(str(finding))
+    if any(finding.is_fatal for finding in findings):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def version() -> None:
+    """The versions of this centre and of the Asterisk it would run."""
+    from importlib import metadata
+
+    from callcenter.embedded import locate
+
+    try:
+        own = metadata.version("callcenter")
+    except metadata.PackageNotFoundError:
+        own = "of this checkout"
+    typer.echo(f"callcenter {own}, Python {sys.version.split()[0]}")
+    typer.echo(f"Asterisk {locate.asterisk(_settings()).version}")

@@ -1,0 +1,2 @@
+CREATE ROLE callcenter LOGIN;
+CREATE DATABASE callcenter OWNER callcenter;

@@ -1,0 +1,47 @@
+"""A Redis of our own below ``var/redis``, reached by its socket only, keeping what it is told in an append-only file."""
+
+from __future__ import annotations
+
+from redis import exceptions
+from redis.asyncio import Redis
+
+from callcenter.basics.settings import Settings
+from callcenter.embedded.child import Part
+from callcenter.embedded.locate import redis_server
+from callcenter.embedded.sandbox import humbly
+
+
+def prepare(settings: Settings) -> Part:
+    """How to run it. SetupFailed when no Redis is installed."""
+    base = settings.var / "redis"
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    options = {
+        "port": "0",
+        "unixsocket": str(base / "redis.sock"),
+        "unixsocketperm": "700",
+        "dir": str(base),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "daemonize": "no",
+        "logfile": "",
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return Part(
+        name="redis",
+        command=(*humbly(), str(redis_server(base)), *words),
+        is_ready=lambda: _answers(settings.redis),
+        log=settings.var / "log" / "redis.log",
+        start_limit_s=30,
+        stop_limit_s=10,
+    )
+
+
+async def _answers(url: str) -> bool:
+    client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        return bool(await client.ping())
+    except exceptions.RedisError:
+        return False
+    finally:
+        await client.aclose()
