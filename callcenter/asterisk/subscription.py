@@ -1,0 +1,153 @@
+"""Bounded streams of events. Too slow a reader is told so and cut off; nothing is ever dropped in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from callcenter.asterisk.events import AriEvent
+from callcenter.asterisk.protocol import mentioned
+from callcenter.basics.errors import CallCenterError
+
+
+class SubscriptionOverflowed(CallCenterError):
+    """A reader of events was too slow."""
+
+    slug = "subscription-overflowed"
+
+
+class ConnectionLost(AriEvent, frozen=True, kw_only=True, tag="ConnectionLost"):
+    """Ours, not Asterisk's: the socket is gone; events of the time until it is back are lost."""
+
+
+class Subscription:
+    """Events that mention certain ids, in order. Iterate it, or ask for the ``next`` one."""
+
+    def __init__(self, board: Switchboard, ids: tuple[str, ...], limit: int) -> None:
+        self._board = board
+        self._limit = limit
+        self._events: deque[AriEvent] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._overflowed = False
+        self._closed = False
+        self.ids: set[str] = set()
+        for resource_id in ids:
+            self.add(resource_id)
+
+    def add(self, resource_id: str) -> None:
+        """Listen to this id too, from now on."""
+        if not self._closed and resource_id not in self.ids:
+            self.ids.add(resource_id)
+            self._board.join(resource_id, self)
+
+    def discard(self, resource_id: str) -> None:
+        """No longer listen to this id."""
+        if resource_id in self.ids:
+            self.ids.discard(resource_id)
+            self._board.part(resource_id, self)
+
+    def close(self) -> None:
+        """Listen no more; whoever waits gets the end."""
+        self._closed = True
+        for resource_id in tuple(self.ids):
+            self.discard(resource_id)
+        self._board.forget(self)
+        self._wake()
+
+    def deliver(self, event: AriEvent) -> None:
+        """Put an event in; on overflow the subscription ends with an error instead."""
+        if self._closed or self._overflowed:
+            return
+        if len(self._events) >= self._limit:
+            self._overflowed = True
+            self._board.overflows += 1
+        else:
+            self._events.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self, timeout_s: float | None = None) -> AriEvent:
+        """The next event. TimeoutError after ``timeout_s`` seconds, SubscriptionOverflowed, StopAsyncIteration when closed."""
+        async with asyncio.timeout(timeout_s):
+            while not self._events:
+                if self._overflowed:
+                    raise SubscriptionOverflowed(f"more than {self._limit} events were waiting")
+                if self._closed:
+                    raise StopAsyncIteration
+                self._waiter = asyncio.get_running_loop().create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+        return self._events.popleft()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AriEvent:
+        return await self.next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Switchboard:
+    """Who listens to what."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[Subscription]] = {}
+        self._arrivals: list[Subscription] = []
+        self._all: set[Subscription] = set()
+        self.overflows = 0
+        """How often a reader was too slow; a metric."""
+
+    def open(self, ids: tuple[str, ...], limit: int, *, arrivals: bool = False) -> Subscription:
+        """A new subscription; ``arrivals``: to new channels nobody listens to."""
+        subscription = Subscription(self, ids, limit)
+        self._all.add(subscription)
+        if arrivals:
+            self._arrivals.append(subscription)
+        return subscription
+
+    def join(self, resource_id: str, subscription: Subscription) -> None:
+        """Let a subscription hear of an id."""
+        self._listeners.setdefault(resource_id, []).append(subscription)
+
+    def part(self, resource_id: str, subscription: Subscription) -> None:
+        """Let it hear no more of the id."""
+        listeners = self._listeners.get(resource_id, [])
+        if subscription in listeners:
+            listeners.remove(subscription)
+        if not listeners:
+            self._listeners.pop(resource_id, None)
+
+    def forget(self, subscription: Subscription) -> None:
+        """The subscription is closed."""
+        self._all.discard(subscription)
+        if subscription in self._arrivals:
+            self._arrivals.remove(subscription)
+
+    def dispatch(self, event: AriEvent, *, arrival: bool) -> None:
+        """Deliver an event once to each subscription that listens to anything it mentions."""
+        heard: list[Subscription] = []
+        for resource_id in mentioned(event):
+            for subscription in self._listeners.get(resource_id, ()):
+                if subscription not in heard:
+                    heard.append(subscription)
+        if arrival and not heard:
+            heard = list(self._arrivals)
+        for subscription in heard:
+            subscription.deliver(event)
+
+    def tell_all(self, event: AriEvent) -> None:
+        """Deliver an event to everyone."""
+        for subscription in tuple(self._all):
+            subscription.deliver(event)
