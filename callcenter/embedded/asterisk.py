@@ -16,11 +16,9 @@ async def prepare(settings: Settings, place: AsteriskPlace) -> Part:
     etc = settings.asterisk_dir / "etc" / "asterisk.conf"
     program = (*place.program, "-C", str(etc))
     sandbox = await name_sandbox()
-    # bubblewrap makes its namespace with root's powers and takes them from the program itself.
-    before = sandbox or humbly()
     return Part(
         name="asterisk",
-        command=(*before, *program, "-f"),
+        command=(*sandbox, *humbly(), *program, "-f"),
         is_ready=lambda: _is_booted(program),
         log=settings.var / "log" / "asterisk.log",
         start_limit_s=40,

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -110,6 +111,10 @@ def _before_exec(supervisor: int, how: signal.Signals) -> None:
     """In the child: die with the supervisor, be allowed many files, take signals again."""
     processes.die_with_parent(supervisor, how)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < _FILES:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
+            hard = _FILES
     allowed = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGHUP):
