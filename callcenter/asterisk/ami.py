@@ -229,7 +229,7 @@ class Ami:
     async def contacts(self) -> dict[str, bool]:
         """Which addresses of record can be reached; those without any contact are missing."""
         try:
-            answers = await self.action("PJSIPShowContacts", as_list=True)
+            answers = await self.action("PJSIPShowContacts")
         except AsteriskRefused as error:
             if "no contacts" in error.text.lower():
                 return {}

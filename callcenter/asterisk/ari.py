@@ -82,7 +82,7 @@ class Ari:
         """Frames that were none of ARI's, or of events this version does not know; a metric."""
         self.events_seen = 0
         self._url = f"{base_url.rstrip('/')}/ari/events"
-        self._auth = aiohttp.BasicAuth(user, password)
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self._on_connected = on_connected
         self._limits = limits
         self._unread = unread
@@ -122,7 +122,7 @@ class Ari:
 
     async def _stay_connected(self) -> None:
         delay_s = self._limits.first_retry_s
-        async with aiohttp.ClientSession(auth=self._auth) as http:
+        async with aiohttp.ClientSession(headers=self._headers) as http:
             while True:
                 try:
                     was_up = await self._connect_once(http)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -97,7 +96,7 @@ def _texts(facts: CentreFacts, etc_dir: str) -> dict[str, str]:
         comment_start_string="{##",
         comment_end_string="##}",
     )
-    values = {"facts": facts, "etc_dir": etc_dir, "ari_password_crypt": _crypted(facts)}
+    values = {"facts": facts, "etc_dir": etc_dir}
     texts = {}
     for source in environment.list_templates(filter_func=_is_source):
         texts[source.removesuffix(".j2")] = environment.get_template(source).render(values)
@@ -106,12 +105,6 @@ def _texts(facts: CentreFacts, etc_dir: str) -> dict[str, str]:
 
 def _is_source(name: str) -> bool:
     return "/" not in name and name.endswith((".conf", ".conf.j2"))
-
-
-def _crypted(facts: CentreFacts) -> str:
-    """ARI's password under crypt(3); the salt follows from the secret, so that unchanged facts give unchanged files."""
-    salt = sha256(f"{facts.ari_user}:{facts.ari_password}".encode()).hexdigest()[:16]
-    return check.crypt_sha512(facts.ari_password, salt)
 
 
 def _read(path: Path) -> str | None:

@@ -6,7 +6,6 @@ the one pattern of its field, in which no character means anything to Asterisk's
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 from pathlib import PurePosixPath
@@ -123,42 +122,3 @@ def harmless(value: object) -> object:
     if _HOSTILE.search(str(value)):
         raise BadRequest(f"{value!r:.80} can't stand in Asterisk's configuration")
     return value
-
-
-_CRYPT64: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_CRYPT_ROUNDS: Final = 5000
-
-
-def crypt_sha512(password: str, salt: str) -> str:
-    """``password`` as crypt(3) writes it under SHA-512 (``$6$…``); the standard library is losing its own."""
-    key, seed = password.encode(), salt.encode()[:16]
-    length = len(key)
-    inner = hashlib.sha512(key + seed + key).digest()
-    start = hashlib.sha512(key + seed + _repeat(inner, length))
-    bits = length
-    while bits:
-        start.update(inner if bits & 1 else key)
-        bits >>= 1
-    digest = start.digest()
-    p = _repeat(hashlib.sha512(key * length).digest(), length)
-    s = _repeat(hashlib.sha512(seed * (16 + digest[0])).digest(), len(seed))
-    for turn in range(_CRYPT_ROUNDS):
-        mixed = p if turn & 1 else digest
-        mixed += s if turn % 3 else b""
-        mixed += p if turn % 7 else b""
-        mixed += digest if turn & 1 else p
-        digest = hashlib.sha512(mixed).digest()
-    return f"$6${seed.decode()}${_crypt64(digest)}"
-
-
-def _repeat(block: bytes, length: int) -> bytes:
-    return (block * (length // len(block) + 1))[:length]
-
-
-def _crypt64(digest: bytes) -> str:
-    triples = [(0, 21, 42), *(((turn * 22) % 63, (turn * 22 + 21) % 63, (turn * 22 + 42) % 63) for turn in range(1, 21))]
-    text = ""
-    for high, middle, low in triples:
-        number = digest[high] << 16 | digest[middle] << 8 | digest[low]
-        text += "".join(_CRYPT64[number >> shift & 63] for shift in (0, 6, 12, 18))
-    return text + _CRYPT64[digest[63] & 63] + _CRYPT64[digest[63] >> 6]

@@ -18,7 +18,7 @@ import msgspec
 _FIELDS: Final = 9
 _BLOCK: Final = 64 * 1024
 _LONGEST_LINE: Final = 16 * 1024
-DIALPLAN_SOURCE: Final = "dialplan/builtin"
+NORMAL_CLEARING: Final = 16
 
 CAUSES: Final = {
     0: "unknown",
@@ -154,12 +154,15 @@ def _end(event: Witnessed, answered_ms: int | None) -> ChannelEnd:
     except msgspec.ValidationError:
         extra = _Extra()
     dialled, _, caller = event.user_field.partition("/")
+    by_remote = bool(event.channel_name) and extra.hangupsource == event.channel_name
+    # A BYE or CANCEL without a Reason is normal clearing (RFC 3398); Asterisk notes 0 for it.
+    cause = NORMAL_CLEARING if by_remote and not extra.hangupcause else extra.hangupcause
     return ChannelEnd(
         at_ms=event.at_ms,
-        cause=extra.hangupcause,
-        cause_text=CAUSES.get(extra.hangupcause, f"cause {extra.hangupcause}"),
+        cause=cause,
+        cause_text=CAUSES.get(cause, f"cause {cause}"),
         dial_status=extra.dialstatus,
-        by_remote=bool(event.channel_name) and extra.hangupsource == event.channel_name,
+        by_remote=by_remote,
         source=extra.hangupsource,
         unique_id=event.unique_id,
         linked_id=event.linked_id,
