@@ -20,7 +20,6 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_.~+/-]{8,128}")
 _DIALLED: Final = re.compile(r"\+?[0-9]{1,31}")
 _PERSON: Final = re.compile(r"[^\W_](?:[\w .'·-]{0,78}[\w.])?")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
-_MODULE: Final = re.compile(r"[a-z0-9_]{3,60}\.so")
 _NOT_IN_A_PERSON: Final = re.compile(r"[^\w .'·-]+")
 _HOSTILE: Final = re.compile(r"[\x00-\x1f\x7f;\[\]{}|&]|\$\{|\$\[")
 
@@ -110,11 +109,6 @@ def host(field: str, value: str) -> str:
     if isinstance(value, str) and ":" in value:
         return address(field, value)
     return _matching(field, value, _HOST, "a host name or an IP address")
-
-
-def module(field: str, value: str) -> str:
-    """A module's file name; BadRequest otherwise."""
-    return _matching(field, value, _MODULE, "a module's file name such as codec_alaw.so")
 
 
 def harmless(value: object) -> object:
