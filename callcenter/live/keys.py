@@ -23,3 +23,18 @@ CALL_RECORDS = PREFIX + "calls"
 def session(token_hash: str) -> str:
     """A console session."""
     return f"{PREFIX}session:{token_hash}"
+
+
+def sign_in_failures(who: str) -> str:
+    """How often somebody failed to sign in lately."""
+    return f"{PREFIX}sign-in:failures:{who}"
+
+
+def sign_in_wait(who: str) -> str:
+    """There while somebody must wait before the next try."""
+    return f"{PREFIX}sign-in:wait:{who}"
+
+
+def known_device(token_hash: str) -> str:
+    """The user who signed in from this browser before."""
+    return f"{PREFIX}device:{token_hash}"

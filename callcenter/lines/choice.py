@@ -1,0 +1,46 @@
+"""Which number is whose. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from callcenter.basics.vocabulary import Language
+from callcenter.lines.model import Number
+
+_CHINA: Final = "+86"
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a call goes."""
+
+    kind: Literal["flow", "queue", "agent"]
+    target: str
+    language: Language
+
+
+def spellings(dialled: str) -> Iterator[str]:
+    """The ways in which providers write one number: as it is, with and without +, 00, the country's 86 and the trunk 0."""
+    yield dialled
+    bare = dialled.removeprefix("+")
+    if bare.startswith("00"):
+        bare = bare[2:]
+    yield bare
+    yield f"+{bare}"
+    if bare.startswith("86") and len(bare) > 10:
+        yield bare[2:]
+        yield f"0{bare[2:]}"
+    if bare.startswith("0"):
+        yield f"{_CHINA}{bare[1:]}"
+
+
+def route(dialled: str, numbers: Mapping[str, Number]) -> Destination | None:
+    """Where ``dialled`` leads, or None when it is nobody's number; the first spelling that is known counts."""
+    if not dialled:
+        return None
+    for spelling in spellings(dialled):
+        if number := numbers.get(spelling):
+            return Destination(kind=number.kind, target=number.target, language=number.language)
+    return None

@@ -1,0 +1,33 @@
+"""SQL of numbers."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from callcenter.basics.errors import BadRequest, NotFound
+from callcenter.lines.model import Number
+
+NUMBERS = "select number, title, kind, target, language from numbers order by number"
+"""Every number."""
+ADD_NUMBER = """insert into numbers (number, title, kind, target, language) values ($1, $2, $3, $4, $5)
+on conflict (number) do nothing returning number"""
+"""A new number; no row when it is taken."""
+REMOVE_NUMBER = "delete from numbers where number = $1 returning number"
+"""The number no longer leads anywhere."""
+
+
+async def read_numbers(pool: asyncpg.Pool) -> list[Number]:
+    """Every number."""
+    return [Number(**dict(row)) for row in await pool.fetch(NUMBERS)]
+
+
+async def add_number(pool: asyncpg.Pool, number: Number) -> None:
+    """Add a number; BadRequest when it is there already."""
+    if await pool.fetchval(ADD_NUMBER, number.number, number.title, number.kind, number.target, number.language) is None:
+        raise BadRequest(f"number: {number.number} leads somewhere already; remove it first", field="number")
+
+
+async def remove_number(pool: asyncpg.Pool, number: str) -> None:
+    """Remove a number; NotFound when there is none."""
+    if await pool.fetchval(REMOVE_NUMBER, number) is None:
+        raise NotFound(f"there is no number {number!r:.40}")
