@@ -77,3 +77,8 @@ def channel_of(story: dict[str, Any], role: str) -> str:
     """Asterisk's id of the last leg of this role."""
     found: str = [event for event in events(story, "leg_started") if event["role"] == role][-1]["channel"]
     return found
+
+
+def pressed(story: dict[str, Any]) -> str:
+    """The keys of the call's DTMF path, without the nodes they were pressed at."""
+    return "".join(part.rpartition(":")[2] for part in (story["call"]["dtmf_path"] or "").split())

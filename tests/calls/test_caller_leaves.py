@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.calls.books import events, phases
+from tests.calls.books import events, phases, pressed
 from tests.calls.test_the_whole_way import heard_prompt
 from tests.parts.centre import Centre
 from tests.parts.hearing import loudness
@@ -33,7 +33,7 @@ async def test_in_the_menu(centre: Centre) -> None:
         await centre.phase_of(caller.number, "menu")
         await call.hang_up()
         story = await centre.story(caller.number)
-    assert (story["call"]["outcome"], story["call"]["dtmf_path"] or "") == ("abandoned_ivr", "")
+    assert (story["call"]["outcome"], pressed(story)) == ("abandoned_ivr", "")
 
 
 async def test_in_the_queue(centre: Centre) -> None:

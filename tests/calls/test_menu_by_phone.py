@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.calls.books import events
+from tests.calls.books import events, pressed
 from tests.calls.test_the_whole_way import heard_prompt
 from tests.parts.centre import Centre
 
@@ -21,7 +21,7 @@ async def test_a_key_leads_to_its_queue_even_before_the_prompt_is_over(centre: C
         now = await centre.phase_of(caller.number, "queue")
         await call.hang_up()
         story = await centre.story(caller.number)
-    assert (now["queue"], story["call"]["queue"], story["call"]["dtmf_path"]) == (queue, queue, key)
+    assert (now["queue"], story["call"]["queue"], pressed(story)) == (queue, queue, key)
 
 
 async def test_a_wrong_key_is_told_and_asked_again(centre: Centre) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.calls.books import Witnessed, channel_of, events, kinds, phases, read_cdr, read_cel
+from tests.calls.books import Witnessed, channel_of, events, kinds, phases, pressed, read_cdr, read_cel
 from tests.parts.centre import Centre
 from tests.parts.hearing import hears_tone, likeness, loudness, read_wav
 from tests.parts.phone_call import PhoneCall
@@ -71,7 +71,7 @@ async def test_from_the_number_to_the_books(centre: Centre, tmp_path: Path) -> N
     assert story["call"]["outcome"] == "answered"
     assert story["call"]["ended_by"] == "caller"
     assert (story["call"]["agent"], story["call"]["queue"], story["call"]["dialled"]) == ("1001", "sales", "4000")
-    assert story["call"]["dtmf_path"] == "1"
+    assert pressed(story) == "1"
     assert events(story, "announced")[0]["complete"]
     assert {leg["role"] for leg in story["legs"]} == {"caller", "agent"}
     await books_agree(centre, story)

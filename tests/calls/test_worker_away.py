@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.calls.books import events
+from tests.calls.books import events, pressed
 from tests.calls.test_the_whole_way import CLOCKS_AGREE_MS, books_agree, heard_prompt
 from tests.parts.centre import Centre
 from tests.parts.hearing import hears_tone
@@ -58,7 +58,7 @@ async def test_killed_while_the_caller_is_in_the_menu(centre: Centre) -> None:
         await centre.phase_of(caller.number, "queue")
         await call.hang_up()
         story = await centre.story(caller.number)
-    assert story["call"]["dtmf_path"] == "1"
+    assert pressed(story) == "1"
 
 
 async def test_killed_while_the_caller_waits_and_the_place_is_kept(centre: Centre) -> None:
