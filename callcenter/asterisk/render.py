@@ -15,6 +15,8 @@ import jinja2
 
 from callcenter.asterisk import render_values as check
 from callcenter.asterisk.centre_facts import CentreFacts, FallbackQueue, Phone, Trunk, centre_facts
+from callcenter.asterisk.music import lay_default_music
+from callcenter.asterisk.witness import rotate_when_large
 from callcenter.basics.errors import SetupFailed
 
 __all__ = ["CentreFacts", "FallbackQueue", "Phone", "Trunk", "centre_facts", "needs_restart", "prepare_folders", "reloads", "render"]
@@ -57,7 +59,10 @@ def render(target: Path, facts: CentreFacts) -> set[str]:
 
 
 def prepare_folders(facts: CentreFacts) -> None:
-    """Make the folders that Asterisk writes to or reads from; SetupFailed when one can't be made."""
+    """Make the folders that Asterisk writes to or reads from, lay some music, set aside what grew large.
+
+    SetupFailed when a folder can't be made.
+    """
     below = facts.asterisk_dir
     wanted = [
         *(below / part for part in ("lib", "lib/agi", "spool", "run", "log")),
@@ -72,6 +77,9 @@ def prepare_folders(facts: CentreFacts) -> None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise SetupFailed(f"The folder {folder} can't be made: {error}", "Make its parent writable.") from error
+    lay_default_music(facts.music_dir)
+    for endless in (facts.witness_file, facts.cdr_file):
+        rotate_when_large(endless)
 
 
 def reloads(changed: Iterable[str]) -> list[str]:

@@ -64,7 +64,7 @@ def person(field: str, value: str) -> str:
     return _matching(field, value, _PERSON, "up to 80 letters, digits, spaces and . - ' ·")
 
 
-def plain_person(text: str, otherwise: str) -> str:
+def plain_person(text: str, otherwise: str = "agent") -> str:
     """``text`` without what a name can't hold on a phone's display; ``otherwise`` where nothing is left of it."""
     kept = _NOT_IN_A_PERSON.sub(" ", text)[:80]
     kept = re.sub(r"\s+", " ", kept).strip(" _-'·")

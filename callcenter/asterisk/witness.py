@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -185,7 +186,7 @@ def read_ends(path: Path, since_ms: int) -> dict[str, ChannelEnd]:
 def read_events(path: Path, since_ms: int) -> list[Witnessed]:
     """The events at or after ``since_ms``, oldest first; empty when there is no witness file."""
     newest_first: list[Witnessed] = []
-    for line in _lines_backwards(path):
+    for line in chain(_lines_backwards(path), _lines_backwards(_older(path))):
         event = parse_line(line)
         if event is None:
             continue
@@ -199,6 +200,24 @@ def read_events(path: Path, since_ms: int) -> list[Witnessed]:
 
 _DISORDER_MS: Final = 10_000
 """CEL writes in the order of its bus, which may be some way behind the time noted in an event."""
+
+
+def rotate_when_large(path: Path, limit_bytes: int = 64 * 1024 * 1024) -> bool:
+    """Set a file of more than ``limit_bytes`` aside as ``<name>.1``, in place of the one set aside before; whether it was.
+
+    Asterisk opens the file anew for each event, so it begins a fresh one. ``read_events`` reads both.
+    """
+    try:
+        if path.stat().st_size <= limit_bytes:
+            return False
+        path.replace(_older(path))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _older(path: Path) -> Path:
+    return path.with_name(path.name + ".1")
 
 
 def _lines_backwards(path: Path) -> Iterator[str]:

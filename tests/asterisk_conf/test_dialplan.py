@@ -7,7 +7,7 @@ import wave
 
 import pytest
 
-from callcenter.asterisk.witness import read_ends
+from callcenter.asterisk.witness import read_ends, read_events, rotate_when_large
 from tests.asterisk_conf.private_asterisk import PROMPTS, PrivateAsterisk, StasisApp
 from tests.parts.hearing import hears_tone
 from tests.parts.rtp import Samples
@@ -195,3 +195,19 @@ async def test_asterisks_own_record_of_a_call_has_microseconds(idle: PrivateAste
     start, answer, end = (float(field.strip('"')) for field in line.split(",")[6:9])
     assert start <= answer <= end
     assert '"ANSWERED"' in line
+
+
+async def test_a_witness_set_aside_in_the_middle_of_a_call_is_read_on(idle: PrivateAsterisk) -> None:
+    path = idle.facts.witness_file
+    async with StasisApp(idle) as app, caller(idle) as phone:
+        call = await phone.dial("4001")
+        channel = (await app.arrival())["channel"]["id"]
+        await idle.ari("POST", f"/channels/{channel}/answer")
+        await call.answered()
+        await until("the answer is witnessed", lambda: any(e.kind == "ANSWER" and e.unique_id == channel for e in read_events(path, 0)))
+        assert rotate_when_large(path, limit_bytes=10)
+        await call.hang_up()
+    end = await until("the end is witnessed", lambda: read_ends(path, int(call.began_ms)).get(channel))
+    assert end.answered_ms is not None
+    assert path.exists()
+    assert not rotate_when_large(path)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from callcenter.asterisk import render as rendering
 from callcenter.asterisk import render_values as check
+from callcenter.asterisk.music import lay_default_music
 from callcenter.asterisk.render import CentreFacts, FallbackQueue, Phone, Trunk, centre_facts, needs_restart, reloads, render
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.settings import Settings
 from tests.asterisk_conf.private_asterisk import example_facts
+from tests.parts.hearing import loudness, read_wav
 
 FOLDER = Path("/srv/centre/asterisk")
 _INERT = re.compile(r"[\w .+/@~·'%^*:,-]+")
@@ -223,3 +225,13 @@ def test_addresses_of_the_next_generation_stand_in_brackets(tmp_path: Path) -> N
 def test_every_file_says_who_reads_it() -> None:
     for name, text in rendering._texts(BASELINE, "/srv/etc").items():
         assert text.startswith("; Read by "), name
+
+
+def test_a_centre_without_music_gets_some_and_one_with_keeps_its_own(tmp_path: Path) -> None:
+    assert lay_default_music(tmp_path)
+    sounds = read_wav(tmp_path / "callcenter-default.wav")
+    assert 10 < len(sounds) / 8000 < 60
+    assert 500 < loudness(sounds) < 4000
+    assert all(loudness(sounds[at : at + 8000]) > 200 for at in range(0, len(sounds) - 8000, 8000))
+    (tmp_path / "callcenter-default.wav").rename(tmp_path / "own.wav")
+    assert not lay_default_music(tmp_path)
