@@ -7,6 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.parts.centre import Centre, private_centre
+from tests.parts.postgres import postgres_cluster, postgres_dsn, postgres_empty_dsn, postgres_template
+from tests.parts.redis import redis_server, redis_url
+
+__all__ = ["centre", "postgres_cluster", "postgres_dsn", "postgres_empty_dsn", "postgres_template", "redis_server", "redis_url"]
 
 _SERVERS = ("centre", "postgres", "redis", "asterisk", "ari", "ami", "pool", "dsn", "database", "cluster", "browser", "site")
 """A test that asks for a fixture with one of these words in its name is in the category ``parts``, any other in ``rules``."""

@@ -1,36 +1,50 @@
-"""The connection to Redis."""
+"""The connection to Redis: bytes in and out, checked for health, tried again with growing pauses."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from callcenter.basics.errors import StoreAway
 
-_ANSWER_S: Final = 2.0
-_POOL: Final = 64
+_CONNECT_LIMIT_S: Final = 2.0
+_ANSWER_LIMIT_S: Final = 5.0
+_HEALTH_EVERY_S: Final = 15
+_RETRIES: Final = 3
+_FIRST_PAUSE_S: Final = 0.02
+_LONGEST_PAUSE_S: Final = 0.5
+
+
+def client(url: str, **options: Any) -> Redis:
+    """A client for ``redis://``, ``rediss://`` or ``unix://``; connects at the first use. Answers are bytes.
+
+    A command is tried again up to three times within about a second when the connection is lost, so it may run twice:
+    what must not be repeated carries an id of its own. A command that gets no answer in time is not tried again.
+    """
+    retry = Retry(ExponentialWithJitterBackoff(base=_FIRST_PAUSE_S, cap=_LONGEST_PAUSE_S), _RETRIES)
+    settings: dict[str, Any] = {
+        "decode_responses": False,
+        "socket_connect_timeout": _CONNECT_LIMIT_S,
+        "socket_timeout": _ANSWER_LIMIT_S,
+        "health_check_interval": _HEALTH_EVERY_S,
+        "retry": retry,
+        "retry_on_error": [RedisConnectionError, OSError],
+    }
+    redis: Redis = Redis.from_url(url, **(settings | options))
+    return redis
 
 
 async def connect(url: str) -> Redis:
-    """A Redis client that asks once more when a connection had died; StoreAway when there is none."""
-    redis = Redis.from_url(
-        url,
-        socket_timeout=_ANSWER_S,
-        socket_connect_timeout=_ANSWER_S,
-        max_connections=_POOL,
-        health_check_interval=0,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.01), 1),
-        retry_on_error=[RedisConnectionError],
-    )
+    """A client that has answered once; StoreAway when Redis is not there."""
+    redis = client(url)
     try:
-        await redis.ping()
-    except (RedisError, RedisTimeoutError, OSError) as error:
+        await redis.ping()  # type: ignore[misc]
+    except (RedisError, OSError) as error:
         await redis.aclose()
-        raise StoreAway(f"Redis can't be reached: {error}") from error
+        raise StoreAway(f"Redis: {error}"[:300]) from error
     return redis
