@@ -1,0 +1,1 @@
+"""The pages people see, a file each; templates lie under ``web/templates``."""

@@ -1,0 +1,88 @@
+"""What is set up: queues, numbers, flows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from callcenter.acd import store as acd
+from callcenter.basics.errors import BadFlow, BadRequest, NotFound
+from callcenter.basics.vocabulary import NAME
+from callcenter.console.api.models import FlowPut, FlowSaved, Items
+from callcenter.console.asking import answer, ask_of
+from callcenter.console.rights import Operation
+from callcenter.console.table import Doc, Route
+from callcenter.ivr import store as ivr
+from callcenter.ivr.check import check_flow
+from callcenter.lines import store as lines
+
+
+async def list_queues(request: web.Request) -> web.StreamResponse:
+    """Queues and who serves them."""
+    pool = ask_of(request).parts.pool
+    members = await acd.read_members(pool)
+    rows: list[dict[str, Any]] = [msgspec.to_builtins(queue) for queue in await acd.read_queues(pool)]
+    for row in rows:
+        row["agents"] = [{"agent": member.agent, "penalty": member.penalty} for member in members if member.queue == row["name"]]
+    return answer({"items": rows})
+
+
+async def list_numbers(request: web.Request) -> web.StreamResponse:
+    """Numbers and where they lead."""
+    return answer({"items": await lines.read_numbers(ask_of(request).parts.pool)})
+
+
+async def list_flows(request: web.Request) -> web.StreamResponse:
+    """The newest version of each flow."""
+    return answer({"items": await ivr.list_flows(ask_of(request).parts.pool)})
+
+
+async def show_flow(request: web.Request) -> web.StreamResponse:
+    """A flow as data."""
+    name = request.match_info["flow"]
+    flow = await ivr.read_flow(ask_of(request).parts.pool, name) if NAME.fullmatch(name) else None
+    if flow is None:
+        raise NotFound(f"there is no flow {name!r:.40}")
+    return answer(flow)
+
+
+async def save_flow(request: web.Request) -> web.StreamResponse:
+    """Check a flow and make it the newest version; 422 with every place and reason when it can't be run."""
+    ask, name = ask_of(request), request.match_info["flow"]
+    try:
+        raw = json.loads(await request.text())
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("the body is no JSON in UTF-8") from error
+    if isinstance(raw, dict) and raw.setdefault("name", name) != name:
+        raise BadFlow([("name", f"the address says {name!r:.40}")])
+    version = await ivr.save_flow(ask.parts.pool, check_flow(raw), author=ask.who.label)
+    await ask.audit("flows.change", f"flow:{name}", version=version)
+    await ask.parts.changed()
+    return answer({"name": name, "version": version})
+
+
+ROUTES: Final = (
+    Route(
+        method="GET", path="/api/v1/queues", handler=list_queues, operation=Operation.CENTRE_SEE,
+        doc=Doc(summary="Queues and who serves them", answer=Items),
+    ),
+    Route(
+        method="GET", path="/api/v1/numbers", handler=list_numbers, operation=Operation.CENTRE_SEE,
+        doc=Doc(summary="Numbers and where they lead", answer=Items),
+    ),
+    Route(
+        method="GET", path="/api/v1/flows", handler=list_flows, operation=Operation.CENTRE_SEE,
+        doc=Doc(summary="The newest version of each flow", answer=Items),
+    ),
+    Route(
+        method="GET", path="/api/v1/flows/{flow}", handler=show_flow, operation=Operation.CENTRE_SEE,
+        doc=Doc(summary="A flow as data", answer=FlowPut, refusals=(404,)),
+    ),
+    Route(
+        method="PUT", path="/api/v1/flows/{flow}", handler=save_flow, operation=Operation.FLOWS_CHANGE,
+        doc=Doc(summary="Check a flow and make it the newest version", body=FlowPut, answer=FlowSaved, refusals=(422,)),
+    ),
+)  # fmt: skip

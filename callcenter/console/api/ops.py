@@ -1,0 +1,70 @@
+"""For those who run the centre: is it well, and its figures."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final
+
+from aiohttp import web
+
+from callcenter.basics import metrics
+from callcenter.basics.errors import Unauthorised
+from callcenter.console import accounts
+from callcenter.console.api.models import Health
+from callcenter.console.asking import Ask, answer, ask_of
+from callcenter.console.rights import Operation
+from callcenter.console.table import Doc, Route
+from callcenter.live.board import Topic
+
+
+async def health(request: web.Request) -> web.StreamResponse:
+    """Each part's state; 503 when one is not well."""
+    parts = await ask_of(request).parts.health()
+    is_well = all(part.get("ok") for part in parts.values())
+    return answer({"ok": is_well, "parts": parts}, status=200 if is_well else 503)
+
+
+async def show_metrics(request: web.Request) -> web.StreamResponse:
+    """Prometheus text; without a token only for askers on this machine who did not come through a proxy."""
+    ask = ask_of(request)
+    if not _is_local(request):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        person = await accounts.verify_token(ask.parts.pool, token.strip()[:500]) if scheme.lower() == "bearer" else None
+        if person is None:
+            raise Unauthorised
+        person.must(Operation.METRICS_SEE)
+    await _take_stock(ask)
+    return web.Response(body=metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+def _is_local(request: web.Request) -> bool:
+    try:
+        return (
+            ipaddress.ip_address(request.remote or "").is_loopback
+            and "X-Forwarded-For" not in request.headers
+            and "Forwarded" not in request.headers
+        )
+    except ValueError:
+        return False
+
+
+async def _take_stock(ask: Ask) -> None:
+    """Set the gauges that are read rather than counted."""
+    board: dict[Topic, dict[str, dict[str, Any]]] = await ask.parts.board.snapshot()
+    metrics.CALLS_UP.set(len(board[Topic.CALLS]))
+    metrics.LEDGER_BACKLOG.set(ask.parts.ledger.backlog())
+    metrics.AGENTS.clear()
+    for agent in board[Topic.AGENTS].values():
+        metrics.AGENTS.labels(agent.get("state", "")).inc()
+    metrics.QUEUE_WAITING.clear()
+    for name, queue in board[Topic.QUEUES].items():
+        metrics.QUEUE_WAITING.labels(name).set(queue.get("waiting") or 0)
+
+
+ROUTES: Final = (
+    Route(method="GET", path="/healthz", handler=health, operation=Operation.PUBLIC, doc=Doc(summary="Each part's state", answer=Health, refusals=(503,))),
+    Route(
+        method="GET", path="/metrics", handler=show_metrics, operation=Operation.PUBLIC,
+        doc=Doc(summary="Figures for Prometheus; only from this machine or with a token", media="text/plain"),
+    ),
+)  # fmt: skip

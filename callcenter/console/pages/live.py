@@ -1,0 +1,31 @@
+"""The live page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from callcenter.basics import clock
+from callcenter.console import live
+from callcenter.console.asking import ask_of
+from callcenter.console.rights import Operation
+from callcenter.console.table import Route
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """Where everybody begins."""
+    return web.HTTPSeeOther("/live")
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Queues, agents and calls as they are; the stream keeps them so."""
+    ask = ask_of(request)
+    return ask.page("live.html", rows=await live.snapshot(ask), now_ms=clock.utc_ms())
+
+
+ROUTES: Final = (
+    Route(method="GET", path="/", handler=home, operation=Operation.SIGNED_IN),
+    Route(method="GET", path="/live", handler=show, operation=Operation.LIVE_SEE),
+    Route(method="GET", path="/live/stream", handler=live.stream, operation=Operation.LIVE_SEE),
+)

@@ -1,0 +1,81 @@
+"""What the console is built from. Protocols name what it asks of rooms below, so that it can be tested without Asterisk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import asyncpg
+from redis.asyncio import Redis
+
+from callcenter.acd.model import AgentNow, QueueNow
+from callcenter.basics.settings import Settings
+from callcenter.live.board import Board
+
+
+class AsksAcd(Protocol):
+    """What the console asks of the ACD."""
+
+    async def agents(self) -> Sequence[AgentNow]:
+        """Every agent as they are now."""
+
+    async def queues(self) -> Sequence[QueueNow]:
+        """Every queue as it is now."""
+
+    async def set_state(self, number: str, state: object, reason: str, by: str) -> AgentNow:
+        """Make an agent ready, paused or offline; NotFound, BadRequest."""
+
+    async def agents_changed(self) -> None:
+        """Agents were added or retired: load them and let their phones be set up."""
+
+
+class AsksCalls(Protocol):
+    """What the console asks of the calls that are up."""
+
+    async def control(self, call: str, action: str, params: Mapping[str, Any], by: str) -> dict[str, Any]:
+        """Do something with a call; NotFound, TooLate, BadRequest."""
+
+    async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
+        """Click to dial; NotFound, TooLate, BadRequest."""
+
+
+class AsksRecordings(Protocol):
+    """What the console asks of the recordings."""
+
+    async def describe(self, recording_id: str) -> Any:
+        """The recording's facts, or None."""
+
+    def stream(self, recording_id: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from ``start`` up to, not including, ``end``."""
+
+
+class AsksLedger(Protocol):
+    """What the console asks of the ledger's writer."""
+
+    def backlog(self) -> int:
+        """How many events Postgres doesn't have yet."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything the console needs, given once."""
+
+    settings: Settings
+    pool: asyncpg.Pool
+    redis: Redis
+    board: Board
+    ledger: AsksLedger
+    acd: AsksAcd
+    calls: AsksCalls
+    recordings: AsksRecordings
+    health: Callable[[], Awaitable[dict[str, Any]]]
+    """Each part's state: name → {ok, …}."""
+    render_phones: Callable[[], Awaitable[Any]] = _nothing
+    """Make phones of what the database says, without a restart."""
+    changed: Callable[[], Awaitable[Any]] = _nothing
+    """Numbers or flows were changed: take them over for new calls."""

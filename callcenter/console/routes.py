@@ -1,0 +1,46 @@
+"""Everything that can be asked of the console, in one table."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from aiohttp import web
+
+from callcenter.console.api import agents as api_agents
+from callcenter.console.api import calls as api_calls
+from callcenter.console.api import centre, openapi, ops, recordings
+from callcenter.console.asking import answer
+from callcenter.console.pages import agents, calls, live, signing
+from callcenter.console.rights import Operation
+from callcenter.console.table import Route
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    try:
+        ours = version("callcenter")
+    except PackageNotFoundError:
+        ours = "0"
+    return openapi.describe(ROUTES, ours)
+
+
+async def show_openapi(request: web.Request) -> web.StreamResponse:
+    """The OpenAPI document."""
+    return answer(document())
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *signing.ROUTES,
+    *live.ROUTES,
+    *calls.ROUTES,
+    *agents.ROUTES,
+    *api_calls.ROUTES,
+    *api_agents.ROUTES,
+    *recordings.ROUTES,
+    *centre.ROUTES,
+    *ops.ROUTES,
+    Route(method="GET", path="/api/v1/openapi.json", handler=show_openapi, operation=Operation.PUBLIC),
+)

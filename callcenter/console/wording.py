@@ -1,0 +1,131 @@
+"""What the ledger's words are called in people's languages, and its events as sentences. Pure.
+
+Strings stand in English here and are marked for translation by ``N_`` and ``_``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Translate = Callable[[str], str]
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
+    """Mark a string for translation."""
+    return text
+
+
+NAMES: Final[Mapping[str, str]] = {
+    # phases and segments
+    "greeting": N_("Greeting"), "menu": N_("Menu"), "ivr": N_("Menu"), "queue": N_("Waiting"), "offering": N_("Ringing"),
+    "direct": N_("Direct call"), "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"),
+    "fallback": N_("Fallback"), "feature": N_("Feature code"), "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
+    # states
+    "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),
+    "wrapup": N_("Wrap-up"), "unreachable": N_("Phone unreachable"), "waiting": N_("Waiting"),
+    # directions
+    "inbound": N_("Inbound"), "outbound": N_("Outbound"), "internal": N_("Internal"),
+    # outcomes
+    "answered": N_("Answered"), "abandoned_ivr": N_("Left in menu"), "abandoned_queue": N_("Left while waiting"),
+    "no_answer": N_("No answer"), "busy": N_("Busy"), "self_service": N_("Self-service"), "refused": N_("Refused"),
+    "failed": N_("Failed"), "media_server_lost": N_("Media server lost"), "": N_("In progress"),
+    # parties
+    "caller": N_("Caller"), "agent": N_("Agent"), "outside": N_("Outside number"), "system": N_("System"), "supervisor": N_("Supervisor"),
+    "admin": N_("Administrator"), "anonymous": N_("Anonymous"),
+    # languages, offers, recordings
+    "zh": N_("Chinese"), "en": N_("English"), "declined": N_("declined"), "timed_out": N_("did not answer"), "caller_gone": N_("caller left"),
+    "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"), "key": N_("key pressed"), "closed": N_("closed"),
+    "full": N_("full"), "no_agents": N_("nobody on duty"),
+    "recording": N_("Recording"), "pending": N_("Being stored"), "storing": N_("Being stored"), "stored": N_("Stored"),
+}  # fmt: skip
+"""What a word of the system is called on a page."""
+
+
+def name_of(_: Translate, word: str) -> str:
+    """What a word of the system is called; itself when it is nobody's word."""
+    return _(NAMES[word]) if word in NAMES else word
+
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "call_arrived": N_("The call from %(caller)s to %(dialled)s arrived"),
+    "leg_started": N_("%(role)s %(party)s was connected to the system"),
+    "leg_answered": N_("%(leg)s picked up"),
+    "leg_ended": N_("The line of %(leg)s ended, hung up by %(by)s (cause %(cause)s)"),
+    "phase_entered": N_("Now: %(phase)s"),
+    "language_chosen": N_("Prompts continue in %(language)s"),
+    "node_entered": N_("Menu %(flow)s reached “%(node)s”"),
+    "digits_pressed": N_("The caller pressed %(digits)s at “%(node)s”"),
+    "digits_invalid": N_("The caller pressed %(digits)s at “%(node)s”, which is no choice there"),
+    "digits_secret": N_("The caller typed something secret at “%(node)s”"),
+    "queued": N_("Began to wait in queue %(queue)s"),
+    "left_queue": N_("Left queue %(queue)s: %(why)s"),
+    "offered": N_("The phone of agent %(agent)s rings"),
+    "offer_ended": N_("Offer to agent %(agent)s: %(end)s"),
+    "announced": N_("The caller heard the number of agent %(agent)s"),
+    "announced_partly": N_("The caller heard the number of agent %(agent)s in part"),
+    "bridged": N_("Both sides can hear each other"),
+    "unbridged": N_("%(leg)s left the conversation"),
+    "held": N_("%(leg)s was put on hold"),
+    "retrieved": N_("%(leg)s was taken off hold"),
+    "recording_started": N_("Recording began"),
+    "recording_paused": N_("Recording was paused by %(by)s"),
+    "recording_resumed": N_("Recording goes on, resumed by %(by)s"),
+    "recording_ended": N_("Recording ended"),
+    "recording_failed": N_("Recording failed: %(reason)s"),
+    "voicemail_left": N_("The caller left a message in mailbox %(box)s"),
+    "recovered": N_("Another worker took the call over after a restart"),
+    "call_ended": N_("The call ended, hung up by %(by)s: %(outcome)s"),
+    "call_ended_witnessed": N_("The call ended while the service was away, hung up by %(by)s: %(outcome)s"),
+    "wrap_up_ended": N_("Agent %(agent)s finished wrap-up"),
+    "agent_changed": N_("Agent %(agent)s: %(state)s"),
+}
+"""One sentence per kind of event; variants have a longer name."""
+
+_TRANSLATED_FIELDS: Final = frozenset({"role", "by", "phase", "language", "why", "end", "outcome", "state"})
+
+
+def sentence(_: Translate, event: Mapping[str, Any], legs: Mapping[str, str]) -> str:
+    """An event as a sentence. ``legs`` names each leg (``Agent 1001``); an event nobody wrote a sentence for shows its kind."""
+    kind = str(event.get("kind", ""))
+    template = SENTENCES.get(_variant(kind, event))
+    if template is None:
+        return kind.replace("_", " ")
+    said = {name: _said(_, name, value, legs) for name, value in event.items()}
+    return _(template) % _Lenient(said)
+
+
+class _Lenient(dict[str, str]):
+    """Fields that an event left out, being at their default, are shown as a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def _variant(kind: str, event: Mapping[str, Any]) -> str:
+    if kind == "digits_pressed":
+        if not event.get("digits"):
+            return "digits_secret"
+        return kind if event.get("valid") else "digits_invalid"
+    if kind == "announced" and not event.get("complete"):
+        return "announced_partly"
+    if kind == "call_ended" and event.get("witnessed"):
+        return "call_ended_witnessed"
+    return kind
+
+
+def _said(_: Translate, name: str, value: Any, legs: Mapping[str, str]) -> str:
+    if name == "leg":
+        return legs.get(str(value), "–")
+    if name in _TRANSLATED_FIELDS or (name == "caller" and value == "anonymous"):
+        word, colon, who = str(value).partition(":")
+        return f"{name_of(_, word)} {who}" if colon else name_of(_, word)
+    return " ".join(str(value).split())[:200]
+
+
+def leg_names(_: Translate, legs: list[dict[str, Any]]) -> dict[str, str]:
+    """What each leg is called: its role, and for agents their number."""
+    return {
+        str(leg["id"]): f"{name_of(_, str(leg['role']))} {leg['party']}" if leg["role"] != "caller" else name_of(_, "caller")
+        for leg in legs
+    }
