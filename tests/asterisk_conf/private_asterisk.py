@@ -112,6 +112,12 @@ class PrivateAsterisk:
             await self._process.wait()
             raise AssertionError("Asterisk did not end within 10 s") from None
 
+    async def die(self) -> None:
+        """End without a word, as by kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
     def output(self) -> str:
         return (self.folder / "out.log").read_text(errors="replace")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +87,23 @@ async def test_a_reload_keeps_the_name_of_the_service(idle: PrivateAsterisk) -> 
     async with StasisApp(idle) as app:
         await idle.console("dialplan reload")
         assert (await idle.ari("GET", "/asterisk/variable", variable="CC_APP"))["value"] == app.name
+
+
+async def test_phones_stay_registered_when_asterisk_dies_and_comes_back(tmp_path: Path) -> None:
+    asterisk = PrivateAsterisk(tmp_path)
+    async with asterisk, Phone("1002", server=asterisk.agents_at, password="phone-1002") as agent:
+
+        def is_on_disk() -> bool:
+            with contextlib.closing(sqlite3.connect(tmp_path / "lib" / "astdb.sqlite3")) as database:
+                return bool(database.execute("select 1 from astdb where key like '/registrar/contact/1002%'").fetchall())
+
+        await until("the contact is kept", is_on_disk)
+        await asterisk.die()
+        async with asterisk, Phone("1001", server=asterisk.agents_at, password="phone-1001") as other:
+            call = await other.dial("1002")
+            await (await agent.rings()).answer()
+            await call.answered()
+            assert asterisk.complaints() == []
+            await call.hang_up()
+            await agent.register(expires_s=0)
+            agent.password = None
