@@ -99,7 +99,7 @@ async def _host_name() -> Finding:
         await sandbox.name_sandbox(name)
     except SetupFailed as fault:
         return Finding(fault.what, fault.remedy, is_fatal=True)
-    cure = f"Asterisk gets another by bubblewrap; better: echo '127.0.1.1 {name}' >> /etc/hosts"
+    cure = f"Asterisk is given another; better: echo '127.0.1.1 {name}' >> /etc/hosts"
     return Finding(f"The host name {name} does not resolve", cure)
 
 

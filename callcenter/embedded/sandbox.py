@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import pwd
-import shutil
 import socket
 from typing import Final
 
@@ -50,15 +49,22 @@ async def name_sandbox(name: str | None = None) -> tuple[str, ...]:
     own = socket.gethostname() if name is None else name
     if await resolves(own):
         return ()
-    remedy = f"Add it to /etc/hosts: echo '127.0.1.1 {own}' >> /etc/hosts"
-    program = shutil.which("bwrap")
-    if program is None or not await resolves("localhost"):
-        raise SetupFailed(f"This machine's own name, {own}, does not resolve, which would stall every call", remedy)
+    if await resolves("localhost"):
+        for words in _renaming():
+            if await _succeeds((*words, "true")):
+                return words
+    what = f"This machine's own name, {own}, does not resolve, which would stall every call, and Asterisk can't be given another"
+    raise SetupFailed(what, f"Add it to /etc/hosts: echo '127.0.1.1 {own}' >> /etc/hosts")
+
+
+def _renaming() -> list[tuple[str, ...]]:
+    """Ways to run a command under the host name ``localhost``: root simply enters a namespace, others need bubblewrap."""
+    ways: list[tuple[str, ...]] = []
+    if os.geteuid() == 0:
+        ways.append(("unshare", "--uts", "--", "sh", "-c", 'echo localhost > /proc/sys/kernel/hostname && exec "$@"', "sh"))
     user = () if os.geteuid() == 0 else ("--unshare-user",)
-    words = (program, "--dev-bind", "/", "/", *user, "--unshare-uts", "--hostname", "localhost", "--die-with-parent", "--")
-    if not await _succeeds((*words, "true")):
-        raise SetupFailed(f"This machine's own name, {own}, does not resolve, and bubblewrap can't give Asterisk another", remedy)
-    return words
+    ways.append(("bwrap", "--dev-bind", "/", "/", *user, "--unshare-uts", "--hostname", "localhost", "--die-with-parent", "--"))
+    return ways
 
 
 async def resolves(name: str) -> bool:
