@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from callcenter.embedded import leftovers, locate, machine, ports, sandbox
 _PROGRAMS: Final = {"opusenc": "opus-tools", "sox": "sox", "espeak-ng": "espeak-ng", "setpriv": "util-linux"}
 """Programs the centre calls, and the Debian package that holds each."""
 _EARLIEST_YEAR: Final = 2026
+_FEW_FILES: Final = 16_384
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ async def examine(settings: Settings) -> list[Finding]:
     findings += _ports(settings)
     findings.append(await _host_name())
     findings.append(_clock())
+    findings.append(_open_files())
     findings.append(_privileges())
     return findings
 
@@ -112,6 +115,15 @@ def _clock() -> Finding:
     synced = Path("/run/systemd/timesync/synchronized").exists() or shutil.which("chronyd") or shutil.which("ntpd")
     what = f"The clock says {now:%Y-%m-%d %H:%M} UTC"
     return Finding(what) if synced else Finding(f"{what}; nothing seen that keeps it right", "Install chrony or systemd-timesyncd.")
+
+
+def _open_files() -> Finding:
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if allowed == resource.RLIM_INFINITY or allowed >= _FEW_FILES:
+        return Finding(f"Enough files may be open ({'any number' if allowed == resource.RLIM_INFINITY else allowed})")
+    return Finding(
+        f"Only {allowed} files may be open, about {allowed // 10} calls", "Raise it: ulimit -Hn 65536, or LimitNOFILE= in the unit."
+    )
 
 
 def _privileges() -> Finding:
