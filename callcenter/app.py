@@ -24,7 +24,7 @@ from callcenter.asterisk.ami import Ami
 from callcenter.asterisk.render import FallbackQueue, Phone, centre_facts, prepare_folders, reloads, render
 from callcenter.asterisk.render_values import plain_person
 from callcenter.basics import clock
-from callcenter.basics.errors import AsteriskAway
+from callcenter.basics.errors import AsteriskAway, Bug
 from callcenter.basics.logs import get_logger
 from callcenter.basics.secrets import secret
 from callcenter.basics.settings import Settings
@@ -91,6 +91,8 @@ class _Worker:
         self.settings = settings
         self.asterisk = asterisk
         self.tasks = tasks
+        self.stop = asyncio.Event()
+        self.failed = False
         self.pool: asyncpg.Pool
         self.redis: Redis
         self.board: Board
@@ -102,6 +104,13 @@ class _Worker:
         self.calls: Calls
         self.lines: Lines
         self.flows: Flows
+
+    def part_ended(self, task: asyncio.Task[Any]) -> None:
+        """A part that every call needs has died: stop, so that a whole worker takes the calls over."""
+        if not task.cancelled():
+            _log.error("a part of the worker has ended; the worker stops", part=task.get_name())
+            self.failed = True
+            self.stop.set()
 
     async def render_phones(self) -> None:
         """Make phones of what the database says, without a restart."""
@@ -147,7 +156,7 @@ async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
     settings, tasks = worker.settings, worker.tasks
 
     def background(work: Coroutine[Any, Any, Any], name: str) -> None:
-        tasks.start(work, name)
+        tasks.start(work, name).add_done_callback(worker.part_ended)
 
     async with _stage("stores"):
         worker.pool = await database.connect(settings.dsn)
@@ -249,21 +258,22 @@ async def _serve_console(worker: _Worker, stack: AsyncExitStack) -> None:
 
 async def worker(settings: Settings, asterisk: Any) -> None:
     """Run a worker until SIGTERM or SIGINT; calls that are up stay up for the next worker."""
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(Tasks("worker"))
         parts = _Worker(settings, asterisk, tasks)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, parts.stop.set)
         await _start(parts, stack)
-        await stop.wait()
+        await parts.stop.wait()
         _log.info("the worker stops; calls stay up", calls=len(parts.calls.sessions))
         try:
             async with asyncio.timeout(_STOP_LIMIT_S):
                 await parts.ledger.settle(_STOP_LIMIT_S)
         except TimeoutError:
             _log.warning("the ledger's last entries wait in the spool", backlog=parts.ledger.backlog())
+    if parts.failed:
+        raise Bug("a part of the worker died; see the log above")
 
 
 def run_worker(settings: Settings, asterisk: Any) -> None:

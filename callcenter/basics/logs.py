@@ -30,7 +30,7 @@ def set_up(*, json: bool, level: str = "info") -> None:
             *(
                 [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
                 if json
-                else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+                else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),

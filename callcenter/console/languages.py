@@ -19,7 +19,7 @@ from callcenter.basics import clock
 from callcenter.basics.vocabulary import Language
 
 COOKIE: Final = "cc_language"
-LOCALES: Final = {Language.ZH: Locale("zh", "CN"), Language.EN: Locale("en", "GB")}
+LOCALES: Final = {Language.ZH: Locale.parse("zh_Hans_CN"), Language.EN: Locale("en", "GB")}
 TAGS: Final = {Language.ZH: "zh-CN", Language.EN: "en"}
 NAMES: Final = {Language.ZH: "中文", Language.EN: "English"}
 
@@ -52,9 +52,8 @@ class Words:
 
     def day(self, moment: datetime | int) -> str:
         """A day with its weekday."""
-        return dates.format_date(
-            self.local(moment), "EEE d MMM y" if self.language is Language.EN else "y年M月d日 EEE", locale=self._locale
-        )
+        pattern = "EEE d MMM y" if self.language is Language.EN else "y年M月d日 EEE"
+        return dates.format_date(self.local(moment), pattern, locale=self._locale)
 
     def time(self, moment: datetime | int) -> str:
         """Time of day to the second."""
@@ -75,11 +74,8 @@ def read_messages(path: Path) -> dict[str, str]:
     """The strings of a .po file; fuzzy ones don't count."""
     with path.open("rb") as file:
         catalogue = read_po(file)
-    return {
-        message.id: message.string
-        for message in catalogue
-        if isinstance(message.id, str) and message.id and not message.fuzzy and message.string
-    }  # type: ignore[misc]
+    pairs = ((message.id, message.string) for message in catalogue if not message.fuzzy)
+    return {text: said for text, said in pairs if isinstance(text, str) and isinstance(said, str) and text and said}
 
 
 def load(locale_dir: Path, timezone: str) -> dict[Language, Words]:
