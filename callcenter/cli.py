@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,6 +39,8 @@ def main() -> None:
 
 
 def _settings() -> Settings:
+    """The settings, logs set up by them. What is written from here on is for our own user's eyes: logs name callers."""
+    os.umask(0o077)
     try:
         settings = Settings()
     except pydantic.ValidationError as error:

@@ -13,13 +13,16 @@ from typing import Final
 
 import asyncpg
 
+from callcenter.basics.clock import monotonic_s
 from callcenter.basics.errors import SetupFailed
 from callcenter.basics.settings import Settings
 from callcenter.embedded.child import Part, last_lines, put_aside
 from callcenter.embedded.locate import postgres_bin
+from callcenter.embedded.processes import born, send
 from callcenter.embedded.sandbox import as_user
 
 _CLUSTER_SQL: Final = Path(__file__).with_name("cluster.sql")
+_ORPHAN_LIMIT_S: Final = 15.0
 _SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -56,6 +59,7 @@ async def prepare(settings: Settings) -> Part:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if user is not None:
         _own(base, user)
+    await _end_orphan(base)
     if not (base / "data").exists():
         await _make(base, user, settings.var / "log" / "postgres.log")
     options = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
@@ -70,6 +74,35 @@ async def prepare(settings: Settings) -> Part:
         start_limit_s=60,
         stop_limit_s=20,
     )
+
+
+async def _end_orphan(base: Path) -> None:
+    """End a server that still has our data though its supervisor is gone, and forget one that is dead.
+
+    After a restart of the machine the noted process id may be anybody's, which Postgres would take for its own.
+    """
+    noted = base / "data" / "postmaster.pid"
+    try:
+        pid = int(noted.read_text(encoding="ascii").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return
+    deadline = monotonic_s() + _ORPHAN_LIMIT_S
+    while _serves(pid, base / "data") and monotonic_s() < deadline:
+        send(pid, signal.SIGINT)
+        await asyncio.sleep(0.2)
+    if _serves(pid, base / "data"):
+        raise SetupFailed(f"Postgres (process {pid}) of an earlier run does not end", f"End it: kill -QUIT {pid}")
+    for left in (noted, *(base / "run").glob(".s.PGSQL.*")):
+        left.unlink(missing_ok=True)
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether the living process is a Postgres server of this data."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return os.fsencode(data) in words and words[0].endswith(b"postgres") and born(pid) is not None
 
 
 def _own(base: Path, user: str) -> None:

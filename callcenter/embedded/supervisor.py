@@ -10,8 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+
 from callcenter.basics.clock import monotonic_s
-from callcenter.basics.errors import CallCenterError
+from callcenter.basics.errors import CallCenterError, SetupFailed
 from callcenter.basics.tasks import Tasks, cancel_and_wait
 from callcenter.embedded import leftovers
 from callcenter.embedded.child import Child, Part
@@ -24,6 +26,7 @@ Tell = Callable[[str], None]
 _LONGEST_DELAY_S: Final = 30.0
 _WELL_AFTER_S: Final = 5.0
 """A part that lived this long was no failed start: it comes back with little delay, since calls wait for it."""
+_STAGE_LIMIT_S: Final = 180.0
 _ECHO_BYTES: Final = 262_144
 
 
@@ -81,7 +84,7 @@ class Supervisor:
             began = monotonic_s()
             slow = tasks.start(self._say_when_slow(what), f"slow {what}")
             try:
-                part = await stage()
+                part = await _within_limit(what, stage)
                 if part is not None:
                     child = await self._bring_up(part)
                     tasks.start(self._keep_alive(child), f"keep {part.name}")
@@ -135,6 +138,17 @@ class Supervisor:
             await child.stop()
             leftovers.forget(self.var, child.part.name)
         self._children.clear()
+
+
+async def _within_limit(what: str, stage: Stage) -> Part | None:
+    """Do what a stage does before its part is started; SetupFailed when the machine fails it, or it takes too long."""
+    try:
+        async with asyncio.timeout(_STAGE_LIMIT_S):
+            return await stage()
+    except TimeoutError as error:
+        raise SetupFailed(f"{what}: not done after {_STAGE_LIMIT_S:.0f} s", "Look at the logs, and whether the disk is busy.") from error
+    except (OSError, asyncpg.PostgresError) as error:
+        raise SetupFailed(f"{what}: {error}", "Look at the logs, and whether what the settings point to is there.") from error
 
 
 def _ending(code: int) -> str:

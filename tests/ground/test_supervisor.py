@@ -21,7 +21,7 @@ from callcenter.basics.errors import SetupFailed
 from callcenter.embedded import leftovers
 from callcenter.embedded.child import Child, Part
 from callcenter.embedded.processes import born
-from callcenter.embedded.supervisor import Growth, back_off_s
+from callcenter.embedded.supervisor import Growth, Supervisor, back_off_s
 from tests.parts.waiting import until
 
 pytestmark = pytest.mark.parts
@@ -143,6 +143,49 @@ async def test_a_cluster_whose_making_was_interrupted_is_made_anew() -> None:
             assert not half.exists()
         finally:
             await stores.end()
+
+
+async def test_a_pid_file_that_names_somebody_else_is_no_hindrance() -> None:
+    """After a restart of the machine the process id that Postgres noted may be anybody's."""
+    async with two_stores() as stores:
+        await stores.end()
+        (stores.var / "postgres/data/postmaster.pid").write_text(f"{os.getpid()}\n{stores.var}/postgres/data\n")
+        await stores.start()
+        await stores.ready()
+        assert await stores.postgres_answers()
+
+
+async def test_ctrl_c_while_starting_ends_all() -> None:
+    with tempfile.TemporaryDirectory(prefix="ground-") as folder:
+        stores = TwoStores(Path(folder))
+        await stores.start()
+        await until("the cluster being made", lambda: (stores.var / "postgres" / "data.new").exists(), 20, every_s=0.005)
+        assert await stores.end(signal.SIGINT) == 0
+        await until("nobody at work there", lambda: not at_work_in(stores.var), 10)
+        await stores.start()
+        await stores.ready()
+        await stores.end()
+
+
+def at_work_in(folder: Path) -> list[str]:
+    """Processes whose command line names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes()
+            if os.fsencode(folder) in words:
+                found.append(words.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+async def test_a_stage_that_the_machine_fails_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+
+    async def no_database() -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    with pytest.raises(SetupFailed, match=r"Database schema: .*refused"):
+        await Supervisor(tmp_path, lambda line: None).run([("Database schema", no_database)], lambda: None)
 
 
 async def test_a_child_that_ends_at_its_start_is_told_with_its_last_words(tmp_path: Path) -> None:
