@@ -269,3 +269,23 @@ def as_fields(event: Event) -> dict[str, Any]:
     """The event as plain data for a page or the API."""
     fields: dict[str, Any] = msgspec.to_builtins(event)
     return fields
+
+
+def storable(event: Event) -> tuple[Event, bytes]:
+    """The event and its line of JSON; what Postgres can't hold (NUL, half a surrogate pair) becomes ``\N{REPLACEMENT CHARACTER}``."""
+    try:
+        line = encode(event)
+    except UnicodeEncodeError:
+        line = b"\\u0000"
+    if b"\\u0000" not in line:
+        return event, line
+    clean = msgspec.convert(_clean(msgspec.structs.asdict(event) | {"kind": type(event).__struct_config__.tag}), Event)
+    return clean, encode(clean)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return "".join("\ufffd" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in value)
+    if isinstance(value, dict):
+        return {name: _clean(part) for name, part in value.items()}
+    return [_clean(part) for part in value] if isinstance(value, list | tuple) else value

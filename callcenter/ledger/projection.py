@@ -229,6 +229,15 @@ def _facts(row: CallRow, events: list[e.Event]) -> None:
     row.dtmf_path, row.recordings = " ".join(keys), tuple(recordings)
 
 
+def _within(leg: LegRow, start_ms: int, end_ms: int, *, over: bool) -> None:
+    """The books of a leg close with the call: Asterisk hangs the other side up some milliseconds later."""
+    leg.started_ms = min(max(leg.started_ms, start_ms), end_ms)
+    if leg.ended_ms is not None or over:
+        leg.ended_ms = end_ms if leg.ended_ms is None else min(max(leg.ended_ms, leg.started_ms), end_ms)
+    if leg.answered_ms is not None:
+        leg.answered_ms = min(max(leg.answered_ms, leg.started_ms), end_ms if leg.ended_ms is None else leg.ended_ms)
+
+
 _TOTALS: Final = {"ivr": "ivr_ms", "ringing": "ring_ms", "talking": "talk_ms", "held": "hold_ms"}
 
 
@@ -244,6 +253,8 @@ def project(events: Iterable[e.Event]) -> Projected:
     ended_ms = max(row.started_ms, row.ended_ms if row.ended_ms is not None else ordered[-1].at_ms)
     if row.ended_ms is not None:
         row.ended_ms = ended_ms
+    for leg in legs.values():
+        _within(leg, row.started_ms, ended_ms, over=row.ended_ms is not None)
     segments = _segments(ordered, row.started_ms, ended_ms)
     for segment in segments:
         if field := _TOTALS.get(segment.kind):

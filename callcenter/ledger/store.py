@@ -169,6 +169,9 @@ def _cursor(text: str | None) -> tuple[Any, str | None]:
 async def list_calls(pool: asyncpg.Pool, wanted: CallFilter, cursor: str | None = None, limit: int = 50) -> CallPage:
     """A page of calls, newest first."""
     before, call = _cursor(cursor)
+    texts = (wanted.number, wanted.agent, wanted.queue, wanted.direction, wanted.outcome, call)
+    if any(text and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text) for text in texts):
+        return CallPage([], None)
     part = wanted.number.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") if wanted.number else None
     rows = await pool.fetch(
         LIST_CALLS, _moment(wanted.from_ms), _moment(wanted.to_ms), part, wanted.agent, wanted.queue, wanted.direction,

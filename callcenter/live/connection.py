@@ -43,7 +43,7 @@ async def connect(url: str) -> Redis:
     """A client that has answered once; StoreAway when Redis is not there."""
     redis = client(url)
     try:
-        await redis.ping()  # type: ignore[misc]
+        await redis.ping()
     except (RedisError, OSError) as error:
         await redis.aclose()
         raise StoreAway(f"Redis: {error}"[:300]) from error
