@@ -45,7 +45,6 @@ UNREAD: Final = (
     "EndpointStateChange",
     "PeerStatusChange",
     "ContactStatusChange",
-    "StasisEnd",
     "TextMessageReceived",
 )
 """Events that nobody here reads: Asterisk is told not to send them."""

@@ -33,6 +33,7 @@ _MAX_DIGITS_WAITING = 64
 _FINISH_LIMIT_S = 5.0
 _LAST_WORDS_LIMIT_S = 2.0
 _AWAY_LIMIT_S = 60.0
+_NORMAL_CLEARING = 16
 
 PhaseCoroutine = Callable[["Session"], Awaitable[Phase]]
 
@@ -224,7 +225,17 @@ class Session:
 
     def _on_hangup_request(self, event: ari.ChannelHangupRequest) -> None:
         if leg := self.legs.get(event.channel.id):
+            leg.cause = event.cause or leg.cause
             self._hanging_up(leg)
+
+    def _on_left(self, event: ari.StasisEnd) -> None:
+        """The last that Asterisk tells of a channel from the dialplan: ChannelDestroyed comes only of channels that we made.
+
+        A phone that did not answer is waited for: its ChannelDestroyed says why.
+        """
+        leg = self.legs.get(event.channel.id)
+        if leg and (leg is self.caller or leg.answered.is_set()):
+            self.leg_over(leg, leg.cause or _NORMAL_CLEARING, "", clock.parse_asterisk(event.timestamp))
 
     def _on_destroyed(self, event: ari.ChannelDestroyed) -> None:
         if leg := self.legs.get(event.channel.id):
@@ -325,6 +336,7 @@ _HANDLERS: dict[type[Any], Callable[[Session, Any], None]] = {
     ari.Dial: Session._on_dial,
     ari.ChannelStateChange: Session._on_state,
     ari.ChannelHangupRequest: Session._on_hangup_request,
+    ari.StasisEnd: Session._on_left,
     ari.ChannelDestroyed: Session._on_destroyed,
     ari.ChannelEnteredBridge: Session._on_entered_bridge,
     ari.ChannelLeftBridge: Session._on_left_bridge,
