@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.calls.books import events, phases, pressed
-from tests.calls.test_the_whole_way import heard_prompt
+from tests.calls.words import heard_prompt
 from tests.parts.centre import Centre
 from tests.parts.hearing import loudness
 

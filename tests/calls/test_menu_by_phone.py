@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.calls.books import events, pressed
-from tests.calls.test_the_whole_way import heard_prompt
+from tests.calls.words import heard_prompt
 from tests.parts.centre import Centre
 
 

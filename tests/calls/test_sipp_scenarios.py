@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.calls.books import events
-from tests.calls.test_the_whole_way import recording_of
+from tests.calls.words import recording_of
 from tests.parts.centre import Centre
-from tests.parts.hearing import hears_tone
+from tests.parts.hearing import decode_opus, hears_tone
 from tests.parts.sipp import sipp
-from tests.parts.sound import opus_to_samples
 
 
 def _trunk(centre: Centre) -> str:
@@ -32,7 +31,7 @@ async def test_caller_presses_1_and_talks_to_agent_1001(centre: Centre, tmp_path
             await caller.went_well(40)
         story = await centre.story(number)
     assert (story["call"]["agent"], story["call"]["outcome"], story["call"]["ended_by"]) == ("1001", "answered", "caller")
-    left, right = opus_to_samples(await recording_of(centre, story), tmp_path)
+    left, right = decode_opus(await recording_of(centre, story))
     assert hears_tone(left[4000:-4000], 440), "the caller's tone is on the left"
     assert hears_tone(right[4000:-4000], 880), "the agent's tone is on the right"
 

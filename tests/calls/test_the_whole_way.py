@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.calls.books import Witnessed, channel_of, events, kinds, phases, pressed, read_cdr, read_cel
+from tests.calls.books import events, kinds, phases, pressed
+from tests.calls.words import CLOCKS_AGREE_MS, books_agree, heard_prompt, recording_of
 from tests.parts.centre import Centre
-from tests.parts.hearing import hears_tone, likeness, loudness, read_wav
-from tests.parts.phone_call import PhoneCall
+from tests.parts.hearing import decode_opus, hears_tone, loudness
 from tests.parts.rtp import tone
-from tests.parts.sound import opus_to_samples
 from tests.parts.waiting import until
 
-CLOCKS_AGREE_MS = 60
-"""Our ledger takes Asterisk's time stamps, in whole milliseconds, of events that follow CEL's by a few."""
 
-
-def prompt(centre: Centre, name: str) -> Any:
-    return read_wav(centre.var / "prompts" / f"{name}.wav")
-
-
-async def heard_prompt(centre: Centre, call: PhoneCall, name: str, since: float = 0.0, timeout_s: float = 15.0) -> float:
-    """Wait until a prompt has been heard to its end."""
-    wanted = prompt(centre, name)
-    return await call.hears(f"prompt {name}", lambda heard: likeness(heard, wanted) > 0.6, timeout_s, since)
-
-
-async def recording_of(centre: Centre, story: dict[str, Any]) -> bytes:
-    """The stored recording of a call, as the API gives it."""
-    (started,) = events(story, "recording_started")
-
-    async def stored() -> bytes | None:
-        try:
-            audio: bytes = await centre.api("GET", f"recordings/{started['recording']}/audio")
-        except Exception as error:
-            assert getattr(error, "status", 0) in (404, 409, 425), error
-            return None
-        return audio
-
-    return await until("the recording in the store", stored, 15, every_s=0.3)  # type: ignore[return-value]
-
-
-async def test_from_the_number_to_the_books(centre: Centre, tmp_path: Path) -> None:
+async def test_from_the_number_to_the_books(centre: Centre) -> None:
     async with centre.ready_agent("1001") as agent, centre.caller() as caller:
         call = await caller.dial("4000")
         await call.answered()
@@ -75,47 +44,10 @@ async def test_from_the_number_to_the_books(centre: Centre, tmp_path: Path) -> N
     assert events(story, "announced")[0]["complete"]
     assert {leg["role"] for leg in story["legs"]} == {"caller", "agent"}
     await books_agree(centre, story)
-    left, right = opus_to_samples(await recording_of(centre, story), tmp_path)
+    left, right = decode_opus(await recording_of(centre, story))
     assert hears_tone(left[8000:-4000], 440) and not hears_tone(left[8000:-4000], 880), "the caller is on the left"
     assert hears_tone(right[8000:-4000], 880) and not hears_tone(right[8000:-4000], 440), "the agent is on the right"
     assert abs(len(left) / 8000 - story["call"]["talk_ms"] / 1000) < 1.0
-
-
-async def books_agree(centre: Centre, story: dict[str, Any]) -> None:
-    """Wait, ring, talk, who and why: our ledger against Asterisk's CEL and CDR of the same call."""
-    call = story["call"]
-    caller, agent = channel_of(story, "caller"), channel_of(story, "agent")
-
-    def told() -> Witnessed | None:
-        lines = read_cel(centre.var / "asterisk" / "log" / "cel-custom" / "witness.csv")
-        return Witnessed(lines, caller) if any(line.kind == "LINKEDID_END" and line.linked == caller for line in lines) else None
-
-    witness = await until("Asterisk's account of the call", told, 5)
-    assert witness
-    (offered,) = [event for event in events(story, "offered") if event["leg"] == agent]
-    picked_up = witness.moment("ANSWER", agent)
-    talked_from = max(witness.moment("BRIDGE_ENTER", channel) for channel in (caller, agent))
-    talked_to = min(witness.moment("BRIDGE_EXIT", channel) for channel in (caller, agent))
-    queued = events(story, "queued")[0]["at_ms"]
-    _near(call["ring_ms"], picked_up - offered["at_ms"], "ring")
-    _near(call["talk_ms"], talked_to - talked_from, "talk")
-    _near(call["wait_ms"], picked_up - queued, "wait")
-    _near(events(story, "leg_answered")[0]["at_ms"], witness.moment("ANSWER", caller), "answer")
-    _near(events(story, "call_ended")[0]["at_ms"], witness.moment("HANGUP", caller), "end")
-    assert {leg["role"]: leg["cause"] for leg in story["legs"]} == {
-        "caller": witness.cause(caller), "agent": witness.cause(agent),
-    }  # fmt: skip
-
-    def recorded() -> list[dict[str, str]]:
-        return [row for row in read_cdr(centre.var / "asterisk" / "log" / "cdr-custom" / "calls.csv") if row["uniqueid"] == caller]
-
-    rows = await until("Asterisk's call record", recorded, 5)
-    _near(min(float(row["start"]) for row in rows) * 1000, events(story, "call_arrived")[0]["at_ms"], "CDR start")
-    _near(max(float(row["end"]) for row in rows) * 1000, events(story, "call_ended")[0]["at_ms"], "CDR end")
-
-
-def _near(ours: float, theirs: float, what: str) -> None:
-    assert abs(ours - theirs) <= CLOCKS_AGREE_MS, f"{what}: ours {ours}, Asterisk's {theirs}"
 
 
 @pytest.mark.parametrize(("dialled", "queue"), [("4001", "sales"), ("4002", "support")])

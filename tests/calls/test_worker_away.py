@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.calls.books import events, pressed
-from tests.calls.test_the_whole_way import CLOCKS_AGREE_MS, books_agree, heard_prompt
+from tests.calls.words import CLOCKS_AGREE_MS, books_agree, heard_prompt
 from tests.parts.centre import Centre
 from tests.parts.hearing import hears_tone
 from tests.parts.rtp import tone

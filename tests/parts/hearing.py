@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import wave
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def likeness(heard: Samples, prompt: Samples) -> float:
 def _trimmed(samples: Samples, quiet: int = 200) -> Samples:
     loud = np.flatnonzero(np.abs(samples) > quiet)
     return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
+
+
+def decode_opus(audio: bytes) -> tuple[Samples, Samples]:
+    """Left and right of a stereo Ogg Opus file, at 8 kHz."""
+    command = ["opusdec", "--quiet", "--rate", str(RATE), "--force-wav", "-", "-"]
+    done = subprocess.run(command, input=audio, capture_output=True, timeout=30, check=True)
+    # To a pipe opusdec writes a header whose lengths are unknown: the samples are what follows "data" and its length.
+    start = done.stdout.index(b"data") + 8
+    both = np.frombuffer(done.stdout[start : len(done.stdout) - (len(done.stdout) - start) % 4], np.int16)
+    return both[0::2], both[1::2]
 
 
 def read_wav(path: Path) -> Samples:

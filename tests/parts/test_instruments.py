@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.parts import rtp, sip
-from tests.parts.hearing import hears_tone, likeness, loudness, share_of_tone
+from tests.parts.hearing import decode_opus, hears_tone, likeness, loudness, share_of_tone
 from tests.parts.sipp import SCENARIOS, render
 
 
@@ -82,3 +83,15 @@ def test_digest_of_rfc_2617() -> None:
 def test_every_scenario_can_be_filled_in(scenario: str, tmp_path: Path) -> None:
     text = render(scenario, tmp_path, CALLER="1", TONE="t", KEY_1="k", MEDIA_PORT="[media_port]").read_text()
     assert "@{" not in text
+
+
+def test_opus_is_decoded_into_its_two_channels(tmp_path: Path) -> None:
+    both = np.stack([rtp.tone(440, 2.0), rtp.tone(880, 2.0)], axis=1)
+    raw, opus = tmp_path / "both.raw", tmp_path / "both.opus"
+    raw.write_bytes(both.astype("<i2").tobytes())
+    command = ["opusenc", "--quiet", "--raw", "--raw-rate", "8000", "--raw-chan", "2", "--bitrate", "32", str(raw), str(opus)]
+    subprocess.run(command, check=True, timeout=30)
+    left, right = decode_opus(opus.read_bytes())
+    assert abs(len(left) - 16000) < 400
+    assert hears_tone(left[2000:-2000], 440) and not hears_tone(left[2000:-2000], 880)
+    assert hears_tone(right[2000:-2000], 880) and not hears_tone(right[2000:-2000], 440)
