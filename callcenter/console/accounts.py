@@ -49,7 +49,7 @@ async def add_user(
         raise BadRequest("agent: a user of role agent needs a job number", field="agent")
     if language is not None and language not in set(Language):
         raise BadRequest(f"language: {language!r:.20} is none of {', '.join(Language)}", field="language")
-    await store.add_user(pool, name, role, agent, await _hash(password), language)
+    await store.add_user(pool, name, role=role, agent=agent, password_hash=await _hash(password), language=language)
 
 
 async def set_password(pool: asyncpg.Pool, name: str, password: str) -> None:

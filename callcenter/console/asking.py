@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -49,7 +50,8 @@ class Ask:
     person: Person | None = None
     session: Session | None = None
     operation: Operation = Operation.PUBLIC
-    headers: dict[str, str] = field(default_factory=dict)
+    style_nonce: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    """Lets the waveform's own style sheet through the content security policy."""
 
     @property
     def parts(self) -> Parts:
@@ -77,13 +79,12 @@ class Ask:
     async def audit(self, what: str, subject: str, **details: object) -> None:
         """Write down that this person did something."""
         address = self.address if _is_address(self.address) else None
-        await store.add_audit(self.parts.pool, self.who.label, what, subject, details, address)
+        await store.add_audit(self.parts.pool, self.who.label, what, subject=subject, details=details, address=address)
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> web.Response:
         """A rendered page."""
-        body = self.console.templates.render(
-            template, self.words, person=self.person, session=self.session, path=self.request.path, **context
-        )
+        asked = {"person": self.person, "session": self.session, "path": self.request.path, "style_nonce": self.style_nonce}
+        body = self.console.templates.render(template, self.words, **asked, **context)
         return web.Response(text=body, content_type="text/html", charset="utf-8", status=status, headers={"Cache-Control": "no-store"})
 
 

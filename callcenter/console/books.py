@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
 from pydantic import ValidationError
 
+from callcenter.basics import clock
 from callcenter.basics.errors import BadRequest, NotFound
 from callcenter.basics.vocabulary import Kind, is_id
 from callcenter.console.api.models import CallQuery
@@ -16,11 +17,7 @@ from callcenter.console.asking import Ask
 from callcenter.console.rights import Operation
 from callcenter.ledger import store as ledger
 
-
-def plain(value: Any) -> dict[str, Any]:
-    """A ledger's row as plain data; datetimes stay datetimes."""
-    made: dict[str, Any] = msgspec.to_builtins(value, builtin_types=(datetime,))
-    return made
+_CURSOR: Final = re.compile(r"\d{1,14}_[0-9a-z-]{1,40}")
 
 
 async def list_calls(ask: Ask, query: CallQuery) -> tuple[list[dict[str, Any]], str | None]:
@@ -31,24 +28,27 @@ async def list_calls(ask: Ask, query: CallQuery) -> tuple[list[dict[str, Any]], 
         if not ask.who.agent or (agent and agent != ask.who.agent):
             return [], None
         agent = ask.who.agent
+    if query.after and not _CURSOR.fullmatch(query.after):
+        raise BadRequest("after: this is no end of a page of ours", field="after")
     wanted = ledger.CallFilter(
-        since=_in(zone, query.since),
-        until=_in(zone, query.until),
+        from_ms=_millis(zone, query.since),
+        to_ms=_millis(zone, query.until),
         number=query.number or None,
         agent=agent or None,
         queue=query.queue or None,
         direction=query.direction,
         outcome=query.outcome,
         min_talk_ms=None if query.min_talk_s is None else query.min_talk_s * 1000,
-        max_talk_ms=None if query.max_talk_s is None else query.max_talk_s * 1000,
     )
-    page = await ledger.list_calls(ask.parts.pool, wanted, ledger.PageAsk(limit=query.limit, after=query.after))
-    return [plain(call) for call in page.items], page.next
+    page = await ledger.list_calls(ask.parts.pool, wanted, query.after or None, query.limit)
+    return page.calls, page.next
 
 
-def _in(zone: ZoneInfo, moment: datetime | None) -> datetime | None:
-    """A moment without a zone is the centre's."""
-    return moment.replace(tzinfo=zone) if moment is not None and moment.tzinfo is None else moment
+def _millis(zone: ZoneInfo, moment: datetime | None) -> int | None:
+    """UTC milliseconds of a moment; one without a zone is the centre's."""
+    if moment is None:
+        return None
+    return clock.to_ms(moment.replace(tzinfo=zone) if moment.tzinfo is None else moment)
 
 
 async def read_story(ask: Ask, call: str) -> dict[str, Any]:
@@ -56,9 +56,20 @@ async def read_story(ask: Ask, call: str) -> dict[str, Any]:
     story = await ledger.read_call(ask.parts.pool, call) if is_id(call, Kind.CALL) else None
     if story is None:
         raise NotFound(f"there is no call {call!r:.60}")
-    told = plain(story)
-    ask.who.must(Operation.CALLS_SEE, str(told["call"].get("agent") or ""))
-    return told
+    ask.who.must(Operation.CALLS_SEE, story.call["agent"])
+    recordings = [{"id": recording, **await _state_of(ask, recording, story.events)} for recording in story.recordings]
+    return {"call": story.call, "legs": story.legs, "segments": story.segments, "events": story.events, "recordings": recordings}
+
+
+async def _state_of(ask: Ask, recording: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Where a recording stands: recording, storing, stored or failed, and why."""
+    of_it = {event["kind"]: event for event in events if event.get("recording") == recording}
+    info = await ask.parts.recordings.describe(recording)
+    if info is not None and info.state in {"stored", "failed"}:
+        return {"state": info.state, "size": info.size, "duration_ms": info.duration_ms, "reason": info.reason}
+    failed = of_it.get("recording_failed")
+    state = "failed" if failed else "storing" if {"recording_ended", "voicemail_left"} & of_it.keys() else "recording"
+    return {"state": state, "size": 0, "duration_ms": None, "reason": failed["reason"] if failed else ""}
 
 
 def checked_query(raw: dict[str, str]) -> CallQuery:
@@ -68,13 +79,3 @@ def checked_query(raw: dict[str, str]) -> CallQuery:
     except ValidationError as error:
         faults = [{"field": ".".join(map(str, fault["loc"])), "reason": fault["msg"]} for fault in error.errors()]
         raise BadRequest("; ".join(f"{fault['field']}: {fault['reason']}" for fault in faults), faults=faults) from error
-
-
-def is_stored(info: Any) -> bool:
-    """Whether a recording can be heard."""
-    return str(info.state) == "stored"
-
-
-def size_of(info: Any) -> int:
-    """How many bytes a recording has."""
-    return int(info.size)

@@ -27,6 +27,7 @@ from callcenter.live.board import Change, Overflowed, Topic
 SHOWN: Final = (Topic.QUEUES, Topic.AGENTS, Topic.CALLS)
 PING_S: Final = 10.0
 _KEPT_FRAMES: Final = 512
+_HEADERS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -91,9 +92,7 @@ FRAMES: Final = web.AppKey("frames", Frames)
 async def stream(request: web.Request) -> web.StreamResponse:
     """The stream, until the browser leaves or the session ends."""
     ask = ask_of(request)
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     metrics.LIVE_STREAMS.inc()
     try:

@@ -26,7 +26,8 @@ ROUTES: Final[web.AppKey[Mapping[tuple[str, str], Route]]] = web.AppKey("routes"
 """(method, path) → the route table's row."""
 
 HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-NONCE'; "
+    "img-src 'self' data:; media-src 'self'; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -39,8 +40,9 @@ HEADERS: Final = {
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """The security headers, on everything that is sent, streams too."""
+    ask = request.get(ASK)
     for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+        response.headers.setdefault(name, value.replace("NONCE", ask.style_nonce) if ask else value)
     if request.app[CONSOLE].is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
@@ -115,10 +117,8 @@ async def _same_origin(ask: Ask) -> None:
     request = ask.request
     origin = request.headers.get(hdrs.ORIGIN)
     ours = {urlsplit(ask.console.public_origin).netloc, request.host}
-    if (origin is not None and urlsplit(origin).netloc not in ours) or request.headers.get("Sec-Fetch-Site", "same-origin") not in (
-        "same-origin",
-        "none",
-    ):
+    is_foreign = origin is not None and urlsplit(origin).netloc not in ours
+    if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         raise Forbidden("this form comes from another site")
     if ask.session is None:
         return
@@ -165,9 +165,7 @@ def _plain_details(error: CallCenterError) -> dict[str, Any]:
     details: dict[str, Any] = {}
     for name, value in error.details.items():
         if name == "faults" and isinstance(value, list):
-            details["places"] = [
-                dict(zip(("place", "reason"), fault, strict=True)) if isinstance(fault, tuple) else fault for fault in value
-            ]
+            details["places"] = [{"place": fault[0], "reason": fault[1]} if isinstance(fault, tuple) else fault for fault in value]
         elif isinstance(value, str | int | float | bool | None):
             details[name] = value
     return details

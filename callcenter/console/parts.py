@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from callcenter.acd.model import AgentNow, QueueNow
 from callcenter.basics.settings import Settings
 from callcenter.live.board import Board
+from callcenter.recordings.service import RecordingInfo
 
 
 class AsksAcd(Protocol):
@@ -43,10 +44,10 @@ class AsksCalls(Protocol):
 class AsksRecordings(Protocol):
     """What the console asks of the recordings."""
 
-    async def describe(self, recording_id: str) -> Any:
+    async def describe(self, recording: str) -> RecordingInfo | None:
         """The recording's facts, or None."""
 
-    def stream(self, recording_id: str, start: int, end: int) -> AsyncIterator[bytes]:
+    def stream(self, recording: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from ``start`` up to, not including, ``end``."""
 
 

@@ -19,8 +19,8 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate late
 NAMES: Final[Mapping[str, str]] = {
     # phases and segments
     "greeting": N_("Greeting"), "menu": N_("Menu"), "ivr": N_("Menu"), "queue": N_("Waiting"), "offering": N_("Ringing"),
-    "direct": N_("Direct call"), "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"),
-    "fallback": N_("Fallback"), "feature": N_("Feature code"), "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
+    "direct": N_("Direct call"), "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
+    "feature": N_("Feature code"), "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
     # states
     "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),
     "wrapup": N_("Wrap-up"), "unreachable": N_("Phone unreachable"), "waiting": N_("Waiting"),
@@ -34,10 +34,11 @@ NAMES: Final[Mapping[str, str]] = {
     "caller": N_("Caller"), "agent": N_("Agent"), "outside": N_("Outside number"), "system": N_("System"), "supervisor": N_("Supervisor"),
     "admin": N_("Administrator"), "anonymous": N_("Anonymous"),
     # languages, offers, recordings
-    "zh": N_("Chinese"), "en": N_("English"), "declined": N_("declined"), "timed_out": N_("did not answer"), "caller_gone": N_("caller left"),
-    "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"), "key": N_("key pressed"), "closed": N_("closed"),
+    "zh": N_("Chinese"), "en": N_("English"), "declined": N_("declined"), "timed_out": N_("did not answer"),
+    "caller_gone": N_("caller left"),
+    "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"),
+    "key": N_("key pressed"), "closed": N_("closed"),
     "full": N_("full"), "no_agents": N_("nobody on duty"),
-    "recording": N_("Recording"), "pending": N_("Being stored"), "storing": N_("Being stored"), "stored": N_("Stored"),
 }  # fmt: skip
 """What a word of the system is called on a page."""
 

@@ -65,11 +65,17 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/api/v1/calls/{call}/{action}", handler=control, operation=Operation.CALLS_CONTROL,
-        doc=Doc(summary="Do something with a call: hold, retrieve, hangup, record-pause, record-resume", body=ControlParams, answer=Controlled, refusals=(404, 409, 503)),
+        doc=Doc(
+            summary="Do something with a call: hold, retrieve, hangup, record-pause, record-resume",
+            body=ControlParams, answer=Controlled, refusals=(404, 409, 503),
+        ),
     ),
     Route(
         method="POST", path="/api/v1/originate", handler=originate, operation=Operation.CALLS_ORIGINATE,
-        doc=Doc(summary="Click to dial: the agent's phone rings first", body=Originate, answer=Originated, status=202, refusals=(404, 409, 503)),
+        doc=Doc(
+            summary="Click to dial: the agent's phone rings first",
+            body=Originate, answer=Originated, status=202, refusals=(404, 409, 503),
+        ),
     ),
     Route(
         method="GET", path="/api/v1/live", handler=show_live, operation=Operation.LIVE_SEE,

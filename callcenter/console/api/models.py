@@ -36,13 +36,12 @@ class CallQuery(Body):
 
     since: datetime | None = Field(None, description="Started at this moment or later; without a zone: the centre's.")
     until: datetime | None = Field(None, description="Started before this moment.")
-    number: str | None = Field(None, max_length=40, description="Caller's or dialled number, or the beginning of it.")
+    number: str | None = Field(None, max_length=40, description="Caller's or dialled number, or a part of it.")
     agent: str | None = Field(None, max_length=8)
     queue: str | None = Field(None, max_length=40)
     direction: Direction | None = None
     outcome: Outcome | None = None
     min_talk_s: int | None = Field(None, ge=0, le=864_000, description="Talked at least this many seconds.")
-    max_talk_s: int | None = Field(None, ge=0, le=864_000, description="Talked at most this many seconds.")
     limit: int = Field(50, ge=1, le=200)
     after: str | None = Field(None, max_length=200, description="``next`` of the page before.")
 

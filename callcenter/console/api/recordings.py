@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -13,32 +12,13 @@ from callcenter.console import books
 from callcenter.console.asking import Ask, ask_of
 from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
+from callcenter.recordings import ranges
+from callcenter.recordings.service import RecordingInfo
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-
-
-def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last, or None for the whole; a list of ranges is answered with the whole, as RFC 9110 lets us.
-
-    Raises ValueError when the range lies beyond the end.
-    """
-    match = _RANGE.fullmatch((header or "").strip())
-    if match is None or match.groups() == ("", ""):
-        return None
-    first, last = match.groups()
-    if first == "":
-        if int(last) == 0 or size == 0:
-            raise ValueError
-        return max(0, size - int(last)), size
-    start, end = int(first), min(size, int(last) + 1) if last else size
-    if last and int(last) < start:
-        return None
-    if start >= size:
-        raise ValueError
-    return start, end
+_HEADERS: Final = {"Accept-Ranges": "bytes", "Content-Type": "audio/ogg; codecs=opus", "Cache-Control": "private, no-store"}
 
 
-async def _found(ask: Ask) -> tuple[str, Any]:
+async def _found(ask: Ask) -> tuple[str, RecordingInfo]:
     """The recording asked for, after checking that the person may hear it."""
     recording = ask.request.match_info["recording"]
     info = await ask.parts.recordings.describe(recording) if is_id(recording, Kind.RECORDING) else None
@@ -47,8 +27,8 @@ async def _found(ask: Ask) -> tuple[str, Any]:
     if not ask.who.sees_all(Operation.RECORDINGS_HEAR):
         story = await books.read_story(ask, info.call)
         ask.must(str(story["call"].get("agent") or ""))
-    if not books.is_stored(info):
-        raise TooLate("the recording is not in the store yet, or could not be stored", state=str(info.state))
+    if info.state != "stored":
+        raise TooLate("the recording is not in the store yet, or could not be stored", state=info.state, reason=info.reason)
     return recording, info
 
 
@@ -56,19 +36,14 @@ async def audio(request: web.Request) -> web.StreamResponse:
     """The audio, whole or a range of it."""
     ask = ask_of(request)
     recording, info = await _found(ask)
-    size = books.size_of(info)
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Type": "audio/ogg; codecs=opus",
-        "Cache-Control": "private, no-store",
-        "ETag": f'"{recording}"',
-    }
+    size = info.size
+    headers = {**_HEADERS, "ETag": f'"{recording}"'}
     wanted_range = request.headers.get("Range")
     if request.headers.get("If-Range", f'"{recording}"') != f'"{recording}"':
         wanted_range = None
     try:
-        part = byte_range(wanted_range, size)
-    except ValueError:
+        part = ranges.parse(wanted_range, size)
+    except ranges.Unsatisfiable:
         return web.Response(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
     start, end = part or (0, size)
     if start == 0 and request.method == "GET":
@@ -88,6 +63,6 @@ async def audio(request: web.Request) -> web.StreamResponse:
 ROUTES: Final = (
     Route(
         method="GET", path="/api/v1/recordings/{recording}/audio", handler=audio, operation=Operation.RECORDINGS_HEAR,
-        doc=Doc(summary="A recording's audio, Ogg Opus, caller left and agent right; range requests", media="audio/ogg", refusals=(404, 409, 416)),
+        doc=Doc(summary="A recording as Ogg Opus, caller left, agent right; ranges", media="audio/ogg", refusals=(404, 409, 416)),
     ),
 )  # fmt: skip

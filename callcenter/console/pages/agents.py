@@ -51,11 +51,7 @@ async def set_state(request: web.Request) -> web.StreamResponse:
 async def add(request: web.Request) -> web.StreamResponse:
     """Add an agent; what their phone needs is shown once."""
     ask, form = ask_of(request), await request.post()
-    given = {
-        "number": str(form.get("number", "")).strip(),
-        "name": str(form.get("name", "")).strip(),
-        "queues": [str(one) for one in form.getall("queues", [])],
-    }
+    given = {name: str(form.get(name, "")).strip() for name in ("number", "name")} | {"queues": list(map(str, form.getall("queues", [])))}
     try:
         added = await agents.add(ask, AgentAdd.model_validate(given))
     except ValidationError:

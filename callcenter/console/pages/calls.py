@@ -17,7 +17,7 @@ from callcenter.console.pages import timeline
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
 
-_FILTERS: Final = ("day_from", "day_to", "number", "agent", "queue", "direction", "outcome", "min_talk_s", "max_talk_s")
+_FILTERS: Final = ("day_from", "day_to", "number", "agent", "queue", "direction", "outcome", "min_talk_s")
 _PAGE: Final = 50
 
 

@@ -75,9 +75,8 @@ def draw(story: Mapping[str, Any], leg_names: Mapping[str, str]) -> Picture | No
         end = _ms(row["ended_at"]) - begins if row.get("ended_at") else lasted
         width = max(_LEAST_PERCENT, (end - start) / lasted * 100)
         x = min(start / lasted * 100, 100 - width)
-        return Stretch(
-            kind=kind, x=round(x, 3), width=round(width, 3), offset_ms=start, lasted_ms=end - start, has_label=width >= _LABEL_PERCENT
-        )
+        label = width >= _LABEL_PERCENT
+        return Stretch(kind=kind, x=round(x, 3), width=round(width, 3), offset_ms=start, lasted_ms=end - start, has_label=label)
 
     lanes = [Lane(name="", stretches=tuple(stretch(str(row["kind"]), row) for row in segments))]
     lanes += [Lane(name=leg_names.get(str(leg["id"]), ""), stretches=(stretch("leg", leg),)) for leg in legs]

@@ -1,0 +1,27 @@
+// Durations that tick: every element with data-since (UTC milliseconds) shows how long ago that was, by the server's clock.
+
+let offset = 0
+
+export function setClock(nowMs) { offset = nowMs - Date.now() }
+
+export function span(ms) {
+  const all = Math.max(0, Math.floor(ms / 1000))
+  const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60]
+  const two = (n) => String(n).padStart(2, "0")
+  return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`
+}
+
+export function tick(root = document) {
+  const now = Date.now() + offset
+  for (const shown of root.querySelectorAll("[data-since]")) {
+    const text = span(now - Number(shown.dataset.since))
+    if (shown.textContent !== text) shown.textContent = text
+  }
+}
+
+const page = document.getElementById("live")
+if (page) {
+  setClock(Number(page.dataset.now))
+  tick()
+  setInterval(tick, 1000)
+}
