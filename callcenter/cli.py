@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,6 +47,8 @@ def _settings() -> Settings:
     except pydantic.ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SetupFailed(f"The settings can't be used: {faults}", "Mend callcenter.toml or the CALLCENTER_ variable.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SetupFailed(f"callcenter.toml can't be read: {error}", "Mend it.") from None
     logs.set_up(json=settings.log_json, level=settings.log_level)
     return settings
 
