@@ -105,6 +105,10 @@ class _Worker:
         self.lines: Lines
         self.flows: Flows
 
+    async def connected(self) -> None:
+        """Asterisk is there (again): the calls look what became of them."""
+        await self.calls.on_connected()
+
     def part_ended(self, task: asyncio.Task[Any]) -> None:
         """A part that every call needs has died: stop, so that a whole worker takes the calls over."""
         if not task.cancelled():
@@ -197,7 +201,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         user=settings.ari_user,
         password=secret(settings, "ari"),
         app=app,
-        on_connected=lambda: worker.calls.on_connected(),
+        on_connected=worker.connected,
     )
     worker.ami = Ami(settings.asterisk_host, settings.ami_port, settings.ami_user, secret(settings, "ami"))
     lookups = Lookups()

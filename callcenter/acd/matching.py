@@ -136,7 +136,8 @@ class Matching:
         """Calls that wait in these queues, for cleaning up after a crash."""
         found: set[str] = set()
         for name in queues:
-            found |= {call.decode() for call in await self._redis.zrange(f"{_PREFIX}waiting:{name}", 0, -1)}
+            calls: list[Any] = await self._redis.zrange(f"{_PREFIX}waiting:{name}", 0, -1)
+            found |= {call.decode() for call in calls}
         return found
 
 

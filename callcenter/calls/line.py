@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from callcenter.acd.agent_state import end_of_offer
 from callcenter.acd.model import OfferEnd
@@ -50,7 +51,8 @@ async def play(session: Session, sounds: Sequence[str]) -> None:
 async def _first_key_or_end(session: Session, playback: Playback, over: asyncio.Future[None]) -> str | None:
     key = session.house.tasks.start(session.digits.get(), f"first key {session.record.id}")
     try:
-        await asyncio.wait({key, over}, timeout=_LONGEST_PROMPT_S, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {key, over}
+        await asyncio.wait(either, timeout=_LONGEST_PROMPT_S, return_when=asyncio.FIRST_COMPLETED)
         if not key.done():
             return None
         with suppress(AsteriskRefused):

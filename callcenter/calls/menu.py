@@ -6,7 +6,8 @@ from callcenter.calls import line
 from callcenter.calls.phases import Phase
 from callcenter.calls.session import Session
 from callcenter.ivr import asks, interpreter
-from callcenter.ivr.interpreter import Facts, Step
+from callcenter.ivr.interpreter import Step
+from callcenter.ivr.nodes.base import Facts
 from callcenter.ledger import events as ledger
 
 
@@ -19,7 +20,7 @@ async def menu(session: Session) -> Phase:
         await line.play(session, [f"{record.language}/out-of-service"])
         return Phase.DONE
     facts = _facts(session)
-    step = interpreter.begin(flow, facts) if record.position is None else interpreter.again(flow, record.position, facts)
+    step = interpreter.begin(flow, facts, record.language) if record.position is None else interpreter.again(flow, record.position, facts)
     while True:
         await _told(session, step)
         match step.ask:

@@ -85,13 +85,19 @@ async def _resume(
 
 def _tell_ends(session: Session, over: list[Leg], ends: dict[str, witness.ChannelEnd]) -> None:
     """Close legs with the witness's time and cause, in the order in which they ended; without a witness, now."""
-    unknown = witness.ChannelEnd(at_ms=clock.utc_ms(), cause=_NORMAL_CLEARING)
+    now_ms = clock.utc_ms()
     session.witnessed = bool(over)
-    for leg in sorted(over, key=lambda leg: ends.get(leg.channel.id, unknown).at_ms):
-        if leg.channel.id not in ends:
+
+    def ended_ms(leg: Leg) -> int:
+        return ends[leg.channel.id].at_ms if leg.channel.id in ends else now_ms
+
+    for leg in sorted(over, key=ended_ms):
+        if end := ends.get(leg.channel.id):
+            leg.hung_up_by_us = not end.by_remote
+            session.leg_over(leg, end.cause or _NORMAL_CLEARING, end.cause_text, end.at_ms)
+        else:
             session.log.warning("no witness of a leg's end", leg=leg.leg)
-        end = ends.get(leg.channel.id, unknown)
-        session.leg_over(leg, end.cause, end.cause_text, end.at_ms)
+            session.leg_over(leg, _NORMAL_CLEARING, "", now_ms)
 
 
 async def resync(calls: Calls, witness_file: Path) -> None:

@@ -33,7 +33,10 @@ def held_by(channel: ChannelData) -> str:
 
 def plan(records: Iterable[CallRecord], channels: Mapping[str, ChannelData], bridges: Collection[str], app_prefix: str) -> RecoveryPlan:
     """Match the saved records with what Asterisk still has; only applications that begin with ``app_prefix`` are ours."""
-    resume, close, known, known_bridges = [], [], set(), set()
+    resume: list[CallRecord] = []
+    close: list[CallRecord] = []
+    known: set[str] = set()
+    known_bridges: set[str] = set()
     for record in records:
         (resume if record.caller.channel in channels else close).append(record)
         known.add(record.caller.channel)

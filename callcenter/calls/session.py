@@ -34,6 +34,7 @@ _FINISH_LIMIT_S = 5.0
 _LAST_WORDS_LIMIT_S = 2.0
 _AWAY_LIMIT_S = 60.0
 _NORMAL_CLEARING = 16
+_CANCEL_AGAIN_S = 0.05
 
 PhaseCoroutine = Callable[["Session"], Awaitable[Phase]]
 
@@ -275,8 +276,14 @@ class Session:
         if not leg.note_ended(cause, cause_text, at_ms):
             return
         self.note(ledger.LegEnded, at_ms=at_ms, leg=leg.leg, by=leg.ended_by, cause=cause, cause_text=cause_text)
-        if leg is self.caller and self._life and not self._finishing:
+        if leg is self.caller:
+            self._cancel_life()
+
+    def _cancel_life(self) -> None:
+        """End the walk, and see to it: a cancellation that meets an answer of a library's may be swallowed there."""
+        if self._life and not self._finishing and not self._life.done():
             self._life.cancel()
+            asyncio.get_running_loop().call_later(_CANCEL_AGAIN_S, self._cancel_life)
 
     def playback_over(self, playback: str) -> None:
         """What waits for a playback's end goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -14,6 +15,10 @@ from callcenter.live import keys
 
 _log = get_logger(__name__)
 _LIMIT_S = 1.0
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 class CallRecords:
@@ -46,13 +51,13 @@ class CallRecords:
 
     async def all(self) -> list[CallRecord]:
         """Every record there is; one that can't be read is logged, dropped, and its call treated as new."""
-        calls = sorted(call.decode() for call in await self._redis.smembers(keys.CALL_RECORDS))
+        calls = sorted(_text(call) for call in await self._redis.smembers(keys.CALL_RECORDS))
         if not calls:
             return []
         found = []
         for call, text in zip(calls, await self._redis.mget([keys.call_record(call) for call in calls]), strict=True):
             try:
-                found.append(decode(text or b""))
+                found.append(decode(text or b""))  # type: ignore[arg-type]
             except msgspec.MsgspecError as error:
                 _log.warning("a call record can't be read", call=call, reason=str(error))
                 await self.delete(call)

@@ -1,0 +1,88 @@
+"""Every prompt there is: its name and what it says in both languages. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from callcenter.basics.vocabulary import Language
+
+_SENTENCES: Final[dict[str, tuple[str, str]]] = {
+    "welcome": ("您好，欢迎致电。", "Hello, and welcome."),
+    "main-menu": (
+        "销售请按一，客户服务请按二，人工服务请按零，重听请按井号键。For English, press nine.",
+        "For sales, press 1. For support, press 2. For the operator, press 0. To hear this again, press the hash key. 中文服务请按九。",
+    ),
+    "invalid-choice": ("您的输入有误。", "That choice is not valid."),
+    "no-input": ("没有收到您的输入。", "We did not receive your choice."),
+    "please-hold": ("正在为您转接，请稍候。", "Please hold while we connect you."),
+    "all-busy": ("坐席正忙，请耐心等待。", "All agents are busy. Please wait."),
+    "no-agents": ("目前没有坐席在线。", "No agents are available at the moment."),
+    "closed": ("现在是非工作时间。", "We are closed at the moment."),
+    "out-of-service": ("对不起，您拨打的服务暂时无法使用。", "Sorry, this service is not available at the moment."),
+    "enter-number": ("请输入号码，以井号键结束。", "Please enter the number, followed by the hash key."),
+    "goodbye": ("感谢您的来电，再见。", "Thank you for calling. Goodbye."),
+    "voicemail-greeting": ("请在提示音后留言，按井号键结束。", "Please leave a message after the tone. Press hash when you have finished."),
+    "agent-ready": ("您已置闲。", "You are ready."),
+    "agent-paused": ("您已置忙。", "You are paused."),
+    "agent-offline": ("您已签出。", "You have signed off."),
+    "fallback/please-wait": ("系统正在恢复，请稍候，我们马上为您接通。", "One moment please. We will connect you shortly."),
+    "fallback/leave-message": ("暂时无人接听，请在提示音后留言。", "Nobody can take your call. Please leave a message after the tone."),
+    "fallback/message-taken": ("您的留言已保存，再见。", "Your message has been saved. Goodbye."),
+    "fallback/no-service": ("系统暂时无法使用，请稍后再拨。", "The service is not available. Please try again later."),
+}
+_DIGITS: Final = ("零", "幺", "二", "三", "四", "五", "六", "七", "八", "九")
+_FIGURES: Final = ("零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十")
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "minus": ("负", "minus"),
+    "year": ("年", ""),
+    "month": ("月", ""),
+    "day": ("日", ""),
+    "oclock": ("点", "hours"),
+    "minute": ("分", "minutes"),
+    "hours": ("小时", "hours"),
+    "minutes": ("分钟", "minutes"),
+    "seconds": ("秒", "seconds"),
+    "yuan": ("元", "yuan"),
+    "jiao": ("角", ""),
+    "fen": ("分", "fen"),
+}
+
+
+def _numbers(language: Language) -> dict[str, str]:
+    if language is Language.ZH:
+        figures = {f"number/{value}": _FIGURES[value] for value in range(11)}
+        return figures | {"number/liang": "两", "number/100": "百", "number/1000": "千", "number/wan": "万", "number/yi": "亿"}
+    spoken = {f"number/{value}": str(value) for value in [*range(21), *range(30, 100, 10)]}
+    return spoken | {
+        "number/100": "hundred",
+        "number/1000": "thousand",
+        "number/million": "million",
+        "number/billion": "billion",
+        "number/and": "and",
+    }
+
+
+def texts(language: Language) -> dict[str, str]:
+    """Prompt name → what it says."""
+    place = 0 if language is Language.ZH else 1
+    found = {name: both[place] for name, both in _SENTENCES.items()}
+    found |= {f"digit/{value}": _DIGITS[value] if language is Language.ZH else str(value) for value in range(10)}
+    found |= _numbers(language)
+    found |= {f"word/{name}": both[place] for name, both in _WORDS.items() if both[place]}
+    if language is Language.EN:
+        found |= {f"month/{number}": name for number, name in enumerate(_MONTHS, 1)}
+    return found
+
+
+def job_number_text(agent: str, language: Language) -> str:
+    """The announcement of an agent (自动报工号); job numbers are read digit by digit."""
+    if language is Language.ZH:
+        return "".join(_DIGITS[int(char)] for char in agent) + "号客服代表为您服务。"
+    return f"Agent {' '.join(agent)}, at your service."
+
+
+NAMES: Final = frozenset(_SENTENCES)
+"""Sentences that a flow may play by name; each is there in every language."""

@@ -1,0 +1,87 @@
+"""A flow is refused with each place and reason, before any caller hears it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from callcenter.basics.errors import BadFlow
+from callcenter.ivr.catalogue import NAMES
+from callcenter.ivr.flow import Flow
+from callcenter.ivr.nodes.base import BUILT_IN, TEMPLATE
+
+Fault = tuple[str, str]
+
+
+def check_flow(raw: Any) -> Flow:
+    """The flow of plain data; BadFlow with every place and reason when it can't be run."""
+    try:
+        flow = Flow.model_validate(raw)
+    except ValidationError as error:
+        raise BadFlow([_fault(found) for found in error.errors(include_url=False)[:50]]) from None
+    if faults := [*_lost_ways(flow), *_unreachable(flow), *_endless(flow), *_unknown_prompts(flow), *_unknown_variables(flow)]:
+        raise BadFlow(faults)
+    return flow
+
+
+def _fault(found: Any) -> Fault:
+    kinds = {"play", "menu", "collect", "condition", "set", "language", "lookup", "queue", "agent", "number", "voicemail", "hangup"}
+    parts = [str(part) for part in found["loc"]]
+    place = [part for index, part in enumerate(parts) if not (index == 2 and part in kinds)]
+    return ".".join(place) or "flow", str(found["msg"])
+
+
+def _lost_ways(flow: Flow) -> list[Fault]:
+    faults = [] if flow.start in flow.nodes else [("start", f"there is no node {flow.start}")]
+    for name, node in flow.nodes.items():
+        faults += [(f"nodes.{name}.{place}", f"there is no node {to}") for place, to in node.exits().items() if to not in flow.nodes]
+    return faults
+
+
+def _reached(flow: Flow) -> set[str]:
+    reached: set[str] = set()
+    edge = {flow.start} & flow.nodes.keys()
+    while edge:
+        reached |= edge
+        edge = {to for name in edge for to in flow.nodes[name].exits().values() if to in flow.nodes} - reached
+    return reached
+
+
+def _unreachable(flow: Flow) -> list[Fault]:
+    return [(f"nodes.{name}", "no way leads here") for name in sorted(flow.nodes.keys() - _reached(flow))]
+
+
+def _endless(flow: Flow) -> list[Fault]:
+    """Nodes on a circle in which nobody is ever asked: such a call would never end by itself."""
+    silent = {name: [to for to in node.exits().values() if to in flow.nodes] for name, node in flow.nodes.items() if not node.waits}
+    faults = []
+    for name, ways in silent.items():
+        seen: set[str] = set()
+        edge = set(ways) & silent.keys()
+        while edge - seen:
+            seen |= edge
+            edge = {to for found in edge for to in silent[found]} & silent.keys()
+        if name in seen:
+            faults.append((f"nodes.{name}", "stands on a circle that asks the caller nothing"))
+    return faults
+
+
+def _unknown_prompts(flow: Flow) -> list[Fault]:
+    faults = []
+    for name, node in flow.nodes.items():
+        for place, prompt in node.prompts():
+            for index, piece in enumerate(prompt):
+                if isinstance(piece, str) and piece not in NAMES:
+                    faults.append((f"nodes.{name}.{place}.{index}", f"there is no prompt {piece}"))
+    return faults
+
+
+def _unknown_variables(flow: Flow) -> list[Fault]:
+    known = BUILT_IN | {variable for node in flow.nodes.values() for variable in node.sets()}
+    faults = []
+    for name, node in flow.nodes.items():
+        used = list(node.reads())
+        used += [(place, variable) for place, text in node.templates() for variable in TEMPLATE.findall(text)]
+        faults += [(f"nodes.{name}.{place}", f"nothing sets the variable {variable}") for place, variable in used if variable not in known]
+    return faults

@@ -1,0 +1,108 @@
+"""Does what a flow's lookup asks for: one HTTP request to another system, never into our own network.
+
+Addresses are resolved by us and refused when they are private, local or reserved (metadata services among them), unless an
+administrator allowed the host by name. No redirects, no cookies, a small answer, a limit in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from callcenter.basics.logs import get_logger
+from callcenter.ivr.asks import LookedUp, Lookup
+
+_log = get_logger(__name__)
+_LARGEST: Final = 64 * 1024
+_FAILED: Final = LookedUp(status=0)
+
+
+class _PublicOnly(AbstractResolver):
+    """Resolves names, and forgets addresses that lie inside."""
+
+    def __init__(self, allowed: frozenset[str]) -> None:
+        self._allowed = allowed
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        results: list[ResolveResult] = []
+        for kind, _, protocol, _, address in found:
+            if host in self._allowed or is_public(str(address[0])):
+                results.append(
+                    ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST)
+                )
+        if not results:
+            raise OSError(f"{host} is not an address outside")
+        return results
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address lies in the public internet."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_global and not found.is_multicast
+
+
+class Lookups:
+    """Executes lookups. ``allowed`` hosts may lie inside the firm's network."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = frozenset(allowed)
+
+    async def look_up(self, ask: Lookup) -> LookedUp:
+        """Ask; status 0 when there was no usable answer, whatever the reason. Never raises for the other side's faults."""
+        host = URL(ask.url).host or ""
+        if host not in self._allowed and _is_address(host) and not is_public(host):
+            _log.warning("a lookup into our own network was refused", host=host)
+            return _FAILED
+        connector = aiohttp.TCPConnector(resolver=_PublicOnly(self._allowed), use_dns_cache=False, force_close=True)
+        try:
+            async with (
+                asyncio.timeout(ask.timeout_s),
+                aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http,
+                http.request(ask.method, ask.url, json=ask.body, allow_redirects=False) as answer,
+            ):
+                return LookedUp(status=answer.status, fields=_fields(await answer.content.read(_LARGEST + 1)))
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            _log.warning("a lookup failed", host=host, reason=type(error).__name__)
+            return _FAILED
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """The plain values of a JSON object, as text; nothing for anything else."""
+    if len(body) > _LARGEST:
+        return {}
+    try:
+        data: Any = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    if not isinstance(data, dict):
+        return {}
+    return {str(key)[:80]: _text(value)[:400] for key, value in list(data.items())[:100] if isinstance(value, str | int | float | bool)}
+
+
+def _text(value: str | float | bool) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -1,0 +1,76 @@
+"""queue, agent, number, voicemail, hangup: where a flow ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from callcenter.ivr import asks
+from callcenter.ivr.nodes.base import Context, Move, Node, Piece, Prompt
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class ToQueue(Node):
+    """The caller waits in a queue."""
+
+    type: Literal["queue"]
+    queue: Name
+    priority: Annotated[int, Field(ge=0, le=100)] = 0
+
+    def enter(self, name: str, context: Context) -> Move:
+        """Hand over."""
+        return Move(then=asks.SendToQueue(queue=self.queue, priority=self.priority))
+
+
+class ToAgent(Node):
+    """One agent's phone rings."""
+
+    type: Literal["agent"]
+    agent: Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
+
+    def enter(self, name: str, context: Context) -> Move:
+        """Hand over."""
+        return Move(then=asks.SendToAgent(agent=self.agent))
+
+
+class ToNumber(Node):
+    """An outside number is called."""
+
+    type: Literal["number"]
+    number: Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
+
+    def enter(self, name: str, context: Context) -> Move:
+        """Hand over."""
+        return Move(then=asks.SendToNumber(number=self.number))
+
+
+class ToVoicemail(Node):
+    """The caller may leave a message."""
+
+    type: Literal["voicemail"]
+    box: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+    def enter(self, name: str, context: Context) -> Move:
+        """Hand over."""
+        return Move(then=asks.LeaveVoicemail(box=self.box))
+
+
+class Hangup(Node):
+    """Says goodbye, if told to, and hangs up."""
+
+    type: Literal["hangup"]
+    prompt: Prompt = []
+    cause: Literal["normal", "busy", "congestion"] = "normal"
+
+    def prompts(self) -> Iterator[tuple[str, list[Piece]]]:
+        """The goodbye."""
+        yield "prompt", self.prompt
+
+    def enter(self, name: str, context: Context) -> Move:
+        """Say goodbye first."""
+        if self.prompt and context.stage != "said":
+            return Move(then=asks.Say(context.sounds(self.prompt)), stage="said")
+        return Move(then=asks.HangUp(cause=self.cause))
