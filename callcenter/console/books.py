@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pydantic import ValidationError
 
 from callcenter.basics import clock
@@ -16,6 +17,8 @@ from callcenter.console.api.models import CallQuery
 from callcenter.console.asking import Ask
 from callcenter.console.rights import Operation
 from callcenter.ledger import store as ledger
+from callcenter.ledger.events import Event, as_fields
+from callcenter.ledger.projection import in_order
 
 _CURSOR: Final = re.compile(r"\d{1,14}_[0-9a-z-]{1,40}")
 
@@ -58,7 +61,12 @@ async def read_story(ask: Ask, call: str) -> dict[str, Any]:
         raise NotFound(f"there is no call {call!r:.60}")
     ask.who.must(Operation.CALLS_SEE, story.call["agent"])
     recordings = [{"id": recording, **await _state_of(ask, recording, story.events)} for recording in story.recordings]
-    return {"call": story.call, "legs": story.legs, "segments": story.segments, "events": story.events, "recordings": recordings}
+    return {"call": story.call, "legs": story.legs, "segments": story.segments, "events": _in_order(story.events), "recordings": recordings}
+
+
+def _in_order(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events as a call goes: what happened in the same millisecond too."""
+    return [as_fields(event) for event in in_order(msgspec.convert(event, Event) for event in events)]
 
 
 async def _state_of(ask: Ask, recording: str, events: list[dict[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate late
 NAMES: Final[Mapping[str, str]] = {
     # phases and segments
     "greeting": N_("Greeting"), "menu": N_("Menu"), "ivr": N_("Menu"), "queue": N_("Waiting"), "offering": N_("Ringing"),
-    "direct": N_("Direct call"), "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
+    "direct": N_("Direct call"),
+    "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
     "feature": N_("Feature code"), "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
     # states
     "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),

@@ -15,7 +15,7 @@ function drawWave(holder, audio) {
     return found
   })
   const nonce = document.querySelector("meta[name=style-nonce]")?.content
-  const side = (waveColor) => ({ waveColor, progressColor: waveColor, height: 44, barWidth: 2, barGap: 1, barRadius: 2, normalize: false })
+  const side = (waveColor) => ({ waveColor, progressColor: waveColor, height: 44, barWidth: 2, barGap: 1, barRadius: 2, normalize: true })
   return WaveSurfer.create({
     container: holder, media: audio, url: audio.currentSrc || audio.src, cspNonce: nonce, cursorColor: colour("--ink") || "currentColor",
     cursorWidth: 2, splitChannels: [side(colours[0]), side(colours[1])], height: 44, dragToSeek: true,

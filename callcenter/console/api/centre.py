@@ -16,7 +16,6 @@ from callcenter.console.asking import answer, ask_of
 from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
 from callcenter.ivr import store as ivr
-from callcenter.ivr.check import check_flow
 from callcenter.lines import store as lines
 
 
@@ -43,10 +42,9 @@ async def list_flows(request: web.Request) -> web.StreamResponse:
 async def show_flow(request: web.Request) -> web.StreamResponse:
     """A flow as data."""
     name = request.match_info["flow"]
-    flow = await ivr.read_flow(ask_of(request).parts.pool, name) if NAME.fullmatch(name) else None
-    if flow is None:
+    if not NAME.fullmatch(name):
         raise NotFound(f"there is no flow {name!r:.40}")
-    return answer(flow)
+    return answer(await ivr.read_flow(ask_of(request).parts.pool, name))
 
 
 async def save_flow(request: web.Request) -> web.StreamResponse:
@@ -58,10 +56,10 @@ async def save_flow(request: web.Request) -> web.StreamResponse:
         raise BadRequest("the body is no JSON in UTF-8") from error
     if isinstance(raw, dict) and raw.setdefault("name", name) != name:
         raise BadFlow([("name", f"the address says {name!r:.40}")])
-    version = await ivr.save_flow(ask.parts.pool, check_flow(raw), author=ask.who.label)
-    await ask.audit("flows.change", f"flow:{name}", version=version)
+    saved = await ivr.save_flow(ask.parts.pool, raw, author=ask.who.label)
+    await ask.audit("flows.change", f"flow:{name}", version=saved.version)
     await ask.parts.changed()
-    return answer({"name": name, "version": version})
+    return answer({"name": name, "version": saved.version})
 
 
 ROUTES: Final = (
