@@ -105,6 +105,7 @@ async def test_the_agent_leaves_while_announced_and_the_caller_keeps_the_place(c
         await ringing.hang_up()
         await centre.phase_of(caller.number, "queue")
         assert not call.is_over
+        await centre.set_state("1004", "paused")
         async with centre.ready_agent("1005") as second:
             turn = await second.rings()
             await turn.answer()
