@@ -1,4 +1,4 @@
-"""Every prompt there is: its name and what it says in both languages. Pure."""
+"""Every prompt there is: its name and what it says in both languages. ``{en:…}`` is spoken in the other language's voice. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from callcenter.basics.vocabulary import Language
 _SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "welcome": ("您好，欢迎致电。", "Hello, and welcome."),
     "main-menu": (
-        "销售请按一，客户服务请按二，人工服务请按零，重听请按井号键。For English, press nine.",
-        "For sales, press 1. For support, press 2. For the operator, press 0. To hear this again, press the hash key. 中文服务请按九。",
+        "销售请按一，客户服务请按二，人工服务请按零，重听请按井号键。{en:For English, press 9.}",
+        "For sales, press 1. For support, press 2. For the operator, press 0. To hear this again, press the hash key. {zh:中文服务请按九。}",
     ),
     "invalid-choice": ("您的输入有误。", "That choice is not valid."),
     "no-input": ("没有收到您的输入。", "We did not receive your choice."),
