@@ -226,7 +226,8 @@ class Session:
 
     def _on_hangup_request(self, event: ari.ChannelHangupRequest) -> None:
         if leg := self.legs.get(event.channel.id):
-            leg.cause = event.cause or leg.cause
+            if event.cause and not event.soft:
+                leg.cause = event.cause
             self._hanging_up(leg)
 
     def _on_left(self, event: ari.StasisEnd) -> None:
