@@ -129,7 +129,7 @@ class Centre:
 
     def log_tail(self, lines: int = 40) -> str:
         """The last words of the supervisor and of each part."""
-        logs = sorted((self.var / "log").glob("*.log"), key=lambda log: log.stem != "postgres") + [self.log]
+        logs = [*sorted((self.var / "log").glob("*.log"), key=lambda log: log.stem != "postgres"), self.log]
         ends = {log: log.read_text(errors="replace").splitlines()[-lines:] for log in logs if log.exists()}
         return "\n".join(f"--- {log.name}\n" + "\n".join(end) for log, end in ends.items() if end)
 
