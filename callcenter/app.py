@@ -206,6 +206,8 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
     worker.ami = Ami(settings.asterisk_host, settings.ami_port, settings.ami_user, secret(settings, "ami"))
     lookups = Lookups()
     calls_tasks = Tasks("calls")
+    records = CallRecords(worker.redis)
+    background(records.run(), "call records")
     house = House(
         node=settings.node,
         ari=worker.ari,
@@ -215,7 +217,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         flows=worker.flows,
         ledger=worker.ledger,
         recordings=worker.recordings,
-        records=CallRecords(worker.redis),
+        records=records,
         board=worker.board,
         tasks=calls_tasks,
         prompts_dir=settings.prompts_dir,

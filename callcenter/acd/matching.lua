@@ -8,7 +8,8 @@
 --   serves:N   hash   queue -> penalty
 --   waiting:Q  zset   call -> order (ms; lower is sooner)
 --   idle:Q     zset   agent -> penalty * PENALTY + idle_since: who of Q may be offered a call this very moment
---   call:C     hash   queue, order, since, offers (how many so far), offer, agent
+--   call:C     hash   queue, order, since, offer, agent
+--   offers     count  of all offers so far: their ids never repeat
 --   weight     hash   queue -> weight (higher is served first)
 --
 -- Invariants: an agent has at most one offer or conversation; a waiting call and an agent idle for its queue never
@@ -69,8 +70,7 @@ local function offer(call, queue, number, now, out)
   local rivals = redis.call('ZCARD', idle_key(queue))
   local idle_since = tonumber(redis.call('HGET', agent_key(number), 'idle_since') or now)
   local penalty = redis.call('HGET', serves_key(number), queue)
-  local nth = redis.call('HINCRBY', call_key(call), 'offers', 1)
-  local id = call .. '/' .. nth
+  local id = call .. '/' .. redis.call('INCR', PREFIX .. 'offers')
   redis.call('ZREM', waiting_key(queue), call)
   redis.call('HSET', call_key(call), 'offer', id, 'agent', number)
   redis.call('HSET', agent_key(number), 'activity', 'ringing', 'call', call, 'offer', id, 'reason', '')
@@ -121,6 +121,11 @@ local ops = {}
 function ops.enqueue(a, now, out)
   local old = read_hash(call_key(a.call))
   if old.queue and old.queue ~= a.queue then redis.call('ZREM', waiting_key(old.queue), a.call) end
+  if old.offer and old.queue == a.queue and redis.call('HGET', agent_key(old.agent), 'offer') == old.offer then
+    -- Asked again because the answer was lost: the offer stands.
+    out.offers[1] = cjson.encode({ id = old.offer, call = a.call, queue = a.queue, agent = old.agent, because = { 'offered before' } })
+    return
+  end
   redis.call('HSET', call_key(a.call), 'queue', a.queue, 'order', a.order, 'since', a.since)
   redis.call('HDEL', call_key(a.call), 'offer', 'agent')
   redis.call('ZADD', waiting_key(a.queue), a.order, a.call)

@@ -7,9 +7,10 @@ offers to the calls they are for, and arms the timers that a state owns.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import asyncpg
+import msgspec
 
 from callcenter.acd import store
 from callcenter.acd.agent_state import CONSEQUENCES, REST_S, requested_mode
@@ -27,6 +28,7 @@ from callcenter.live.board import Board, Topic
 _log = get_logger(__name__)
 _QUEUE_CARD_INTERVAL_S = 0.1
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.05, 1.0
+_SWEEP_S = 0.5
 
 
 class Ticket:
@@ -72,7 +74,11 @@ class Acd:
         self._agents: dict[str, Agent] = {}
         self._queues: dict[str, Queue] = {}
         self._serves: dict[str, tuple[str, ...]] = {}
+        self._now: dict[str, AgentNow] = {}
+        """Agents as they are, kept true by every change: screens and counts ask no Redis."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._offers: set[str] = set()
+        """Offers that were handed to a call and have not ended."""
         self._dirty_queues: set[str] = set()
         self._dirty = asyncio.Event()
         self.on_agents_changed: Callable[[], Awaitable[None]] | None = None
@@ -111,6 +117,7 @@ class Acd:
         outcome = await self._matching.configure(clock.utc_ms(), self._agents, queues, members)
         self._apply(outcome)
         for number in gone:
+            self._now.pop(number, None)
             self._board.show(Topic.AGENTS, number, None)
         for now in await self.agents():
             self._show_agent(now)
@@ -157,18 +164,17 @@ class Acd:
 
     async def queues(self) -> list[QueueNow]:
         """Every queue as it is now."""
-        waiting = await self._matching.waiting(self._queues)
-        agents = await self.agents()
-        return [self._queue_now(queue, waiting[queue.name], agents) for queue in self._queues.values()]
+        return await self._queues_now(self._queues)
 
-    def _queue_now(self, queue: Queue, waiting: tuple[int, int | None], agents: list[AgentNow]) -> QueueNow:
-        counts = dict.fromkeys(AgentState, 0)
-        for agent in agents:
-            if queue.name in agent.queues:
-                counts[agent.state] += 1
-        count, since = waiting
-        by_state = {str(state): number for state, number in counts.items()}
-        return QueueNow(name=queue.name, title=queue.title, waiting=count, longest_since_ms=since, agents=by_state)
+    async def _queues_now(self, names: Iterable[str]) -> list[QueueNow]:
+        wanted = [self._queues[name] for name in names if name in self._queues]
+        waiting = await self._matching.waiting(queue.name for queue in wanted)
+        counts = {queue.name: dict.fromkeys(map(str, AgentState), 0) for queue in wanted}
+        for agent in self._now.values():
+            for name in agent.queues:
+                if name in counts:
+                    counts[name][agent.state] += 1
+        return [_queue_now(queue, waiting[queue.name], counts[queue.name]) for queue in wanted]
 
     # Callers
 
@@ -192,6 +198,7 @@ class Acd:
     async def offer_ended(self, offer: Offer, end: OfferEnd) -> None:
         """Tell the one end of an offer; a second telling changes nothing."""
         follows = CONSEQUENCES[end]
+        self._offers.discard(offer.id)
         outcome = await self._insist(
             lambda: self._matching.offer_end(
                 clock.utc_ms(),
@@ -226,8 +233,11 @@ class Acd:
         return await self.agent_now(number)
 
     async def set_reachable(self, number: str, reachable: bool) -> None:
-        """The agent's phone registered, or can no longer be reached."""
-        if number in self._agents:
+        """The agent's phone registered, or can no longer be reached; what is known already costs nothing."""
+        known = self._now.get(number)
+        if number in self._agents and (known is None or known.reachable != reachable):
+            if known:
+                self._now[number] = msgspec.structs.replace(known, reachable=reachable)
             await self._insist(lambda: self._matching.set_reachable(clock.utc_ms(), number, reachable))
 
     async def busy(self, number: str, call: str, activity: AgentState = AgentState.TALKING) -> bool:
@@ -281,7 +291,20 @@ class Acd:
                 delay_s = min(delay_s * 2, _RETRY_MOST_S)
             else:
                 self._apply(outcome)
+                if delay_s > _RETRY_FIRST_S:
+                    self._arm("lost offers", _SWEEP_S, self._end_lost_offers)
                 return outcome
+
+    async def _end_lost_offers(self) -> Outcome:
+        """Redis decided, but its answer was lost with the connection: such offers ring nowhere, so they end."""
+        for number in self._agents:
+            facts = await self._matching.agent(number)
+            offer = facts.get("offer")
+            if offer and offer not in self._offers:
+                _log.warning("an offer was lost on the way", agent=number, offer=offer)
+                lost = Offer(id=offer, call=facts.get("call", ""), queue="", agent=number)
+                await self.offer_ended(lost, OfferEnd.FAILED)
+        return Outcome(offers=(), changes=(), notes=())
 
     def _apply(self, outcome: Outcome) -> None:
         for change in outcome.changes:
@@ -292,6 +315,7 @@ class Acd:
             if ticket is None:
                 self._tasks.start(self.offer_ended(offer, OfferEnd.CALLER_GONE), f"no ticket {offer.id}")
             else:
+                self._offers.add(offer.id)
                 ticket.hand(offer)
 
     def _tell_change(self, change: Change) -> None:
@@ -326,6 +350,7 @@ class Acd:
         self._dirty.set()
 
     def _show_agent(self, now: AgentNow) -> None:
+        self._now[now.number] = now
         fields = {name: getattr(now, name) for name in AgentNow.__struct_fields__}
         self._board.show(Topic.AGENTS, now.number, fields)
 
@@ -340,13 +365,12 @@ class Acd:
             self._dirty.clear()
             names, self._dirty_queues = self._dirty_queues, set()
             try:
-                shown = await self.queues()
+                shown = await self._queues_now(names)
             except StoreAway:
                 self._dirty_queues |= names
                 continue
             for now in shown:
-                if now.name in names:
-                    self._board.show(Topic.QUEUES, now.name, {name: getattr(now, name) for name in QueueNow.__struct_fields__})
+                self._board.show(Topic.QUEUES, now.name, {name: getattr(now, name) for name in QueueNow.__struct_fields__})
 
     def _arm(self, name: str, delay_s: float, step: Callable[[], Awaitable[Outcome]]) -> None:
         self._disarm(name)
@@ -360,3 +384,8 @@ class Acd:
     def _disarm(self, name: str) -> None:
         if timer := self._timers.pop(name, None):
             timer.cancel()
+
+
+def _queue_now(queue: Queue, waiting: tuple[int, int | None], agents: dict[str, int]) -> QueueNow:
+    count, since = waiting
+    return QueueNow(name=queue.name, title=queue.title, waiting=count, longest_since_ms=since, agents=agents)

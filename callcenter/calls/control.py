@@ -37,7 +37,7 @@ async def hold(session: Session, params: Mapping[str, Any], by: str) -> None:
     session.record = session.record.evolve(held=True)
     await session.house.ari.bridge(bridge).remove(session.caller.channel.id)
     await session.caller.channel.moh_start("default")
-    await session.save()
+    session.save()
 
 
 async def retrieve(session: Session, params: Mapping[str, Any], by: str) -> None:
@@ -49,7 +49,7 @@ async def retrieve(session: Session, params: Mapping[str, Any], by: str) -> None
         await session.caller.channel.moh_stop()
     await session.house.ari.bridge(bridge).add(session.caller.channel.id)
     session.note(ledger.Retrieved, leg=session.caller.leg, by=by)
-    await session.save(held=False)
+    session.save(held=False)
 
 
 async def record_pause(session: Session, params: Mapping[str, Any], by: str) -> None:

@@ -13,7 +13,7 @@ async def conversation(session: Session) -> Phase:
     other = other_leg(session)
     if not session.record.bridge:
         await line.bridge(session, other)
-        await session.save(talked=True)
+        session.save(talked=True)
         if _recorded(session):
             await taps.start(session)
     await other.ended.wait()

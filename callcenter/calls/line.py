@@ -140,7 +140,7 @@ async def _dial(session: Session, leg: Leg, ring_timeout_s: float) -> None:
             "CONNECTEDLINE(name,i)": record.queue or record.dialled,
         },
     )
-    await session.save(other=leg.as_record(), agent=leg.party)
+    session.save(other=leg.as_record(), agent=leg.party)
     await leg.channel.dial(session.caller.channel.id, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
 
 

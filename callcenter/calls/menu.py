@@ -48,7 +48,7 @@ async def _told(session: Session, step: Step) -> None:
             case asks.LanguageSet():
                 language = note.language
                 session.note(ledger.LanguageChosen, language=language)
-    await session.save(position=step.position, language=language)
+    session.save(position=step.position, language=language)
 
 
 def _final(session: Session, final: asks.Ask) -> Phase:

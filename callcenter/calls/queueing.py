@@ -38,7 +38,7 @@ async def queueing(session: Session) -> Phase:
     try:
         if not ticket.has_offer:
             await music.start()
-        await session.save(queued_ms=since_ms)
+        session.save(queued_ms=since_ms)
         leg = await _until_answered(session, ticket, music)
         why = "answered" if leg else "timeout"
         left_ms = clock.utc_ms()

@@ -121,7 +121,7 @@ class Session:
         elif record.phase is Phase.ANNOUNCING and not alive:
             record = record.evolve(phase=Phase.QUEUE, agent="", other=None)
         self.record = record
-        await self.save()
+        self.save()
 
     async def _walk(self) -> None:
         while self.record.phase is not Phase.DONE:
@@ -130,23 +130,23 @@ class Session:
             if after not in NEXT[before]:
                 raise AssertionError(f"{after} may not follow {before}")
             if after is not Phase.DONE:
-                await self.enter(after)
+                self.enter(after)
             else:
                 return
 
-    async def enter(self, phase: Phase, **changes: Any) -> None:
+    def enter(self, phase: Phase, **changes: Any) -> None:
         """Save where the call goes next, before it goes there."""
         now = clock.utc_ms()
         self.record = self.record.evolve(phase=phase, phase_since_ms=now, **changes)
         self.note(ledger.PhaseEntered, at_ms=now, phase=phase)
-        await self.save()
+        self.save()
 
-    async def save(self, **changes: Any) -> None:
+    def save(self, **changes: Any) -> None:
         """Save the record, and show the call as it is now."""
         if changes:
             self.record = self.record.evolve(**changes)
         self.show()
-        await self.house.records.save(self.record)
+        self.house.records.save(self.record)
 
     def show(self) -> None:
         """Put the call on the live board."""
@@ -321,7 +321,7 @@ class Session:
         self.house.board.show(Topic.CALLS, self.record.id, None)
         await taps.hand_over(self)
         await self._free_agents()
-        await self.house.records.delete(self.record.id)
+        self.house.records.delete(self.record.id)
 
     async def _last_words(self) -> None:
         """Wait for Asterisk's word that each leg is gone: its time and cause are the true ones."""

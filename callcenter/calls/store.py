@@ -15,6 +15,7 @@ from callcenter.live import keys
 
 _log = get_logger(__name__)
 _LIMIT_S = 1.0
+_RETRY_S = 0.2
 
 
 def _text(value: Any) -> str:
@@ -22,32 +23,57 @@ def _text(value: Any) -> str:
 
 
 class CallRecords:
-    """Saved call records. Redis being away is logged and never stops a call."""
+    """Saved call records. Saving never waits: what changes within a moment goes out together, the newest state of each call.
+
+    Redis being away is logged and stops no call; the newest records wait for it.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._pending: dict[str, CallRecord | None] = {}
+        self._something = asyncio.Event()
 
-    async def save(self, record: CallRecord) -> None:
+    def save(self, record: CallRecord) -> None:
         """Save a record under its id."""
-        try:
-            async with asyncio.timeout(_LIMIT_S):
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    pipe.set(keys.call_record(record.id), encode(record))
-                    pipe.sadd(keys.CALL_RECORDS, record.id)
-                    await pipe.execute()
-        except (RedisError, OSError) as error:
-            _log.warning("a call record could not be saved", call=record.id, reason=str(error))
+        self._pending[record.id] = record
+        self._something.set()
 
-    async def delete(self, call: str) -> None:
+    def delete(self, call: str) -> None:
         """Forget a record."""
+        self._pending[call] = None
+        self._something.set()
+
+    async def run(self) -> None:
+        """Write until cancelled, and what is left then."""
         try:
-            async with asyncio.timeout(_LIMIT_S):
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    pipe.delete(keys.call_record(call))
-                    pipe.srem(keys.CALL_RECORDS, call)
-                    await pipe.execute()
+            while True:
+                await self._something.wait()
+                self._something.clear()
+                if not await self._write():
+                    await asyncio.sleep(_RETRY_S)
+                    self._something.set()
+        finally:
+            await self._write()
+
+    async def _write(self) -> bool:
+        batch, self._pending = self._pending, {}
+        if not batch:
+            return True
+        try:
+            async with asyncio.timeout(_LIMIT_S), self._redis.pipeline(transaction=False) as pipe:
+                for call, record in batch.items():
+                    if record is None:
+                        pipe.delete(keys.call_record(call))
+                        pipe.srem(keys.CALL_RECORDS, call)
+                    else:
+                        pipe.set(keys.call_record(call), encode(record))
+                        pipe.sadd(keys.CALL_RECORDS, call)
+                await pipe.execute()
         except (RedisError, OSError) as error:
-            _log.warning("a call record could not be deleted", call=call, reason=str(error))
+            _log.warning("call records wait for Redis", calls=len(batch), reason=str(error))
+            self._pending = batch | self._pending
+            return False
+        return True
 
     async def all(self) -> list[CallRecord]:
         """Every record there is; one that can't be read is logged, dropped, and its call treated as new."""
@@ -60,5 +86,5 @@ class CallRecords:
                 found.append(decode(text or b""))  # type: ignore[arg-type]
             except msgspec.MsgspecError as error:
                 _log.warning("a call record can't be read", call=call, reason=str(error))
-                await self.delete(call)
+                self.delete(call)
         return found

@@ -28,7 +28,7 @@ async def start(session: Session) -> None:
         session.note(ledger.RecordingFailed, recording=recording, reason=str(error)[:200])
         return
     session.note(ledger.RecordingStarted, recording=recording, leg=session.caller.leg)
-    await session.save(recording=recording, monitor=monitor)
+    session.save(recording=recording, monitor=monitor)
 
 
 async def stop(session: Session) -> None:
