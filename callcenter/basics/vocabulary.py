@@ -6,12 +6,16 @@ time), 10 random characters, then the kind: ``01jd8m3x9kq2v7t0h5wz-call``.
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 from enum import StrEnum
 from typing import Final
 
 _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(first + second for first in _BASE32 for second in _BASE32)
+_noise = random.Random(secrets.randbits(256))
+"""Ids only have to differ; what must not be guessed is guarded by rights, never by its id."""
 _ID: Final = re.compile(r"[0-9a-hjkmnp-tv-z]{20}-(call|leg|br|rec|play|evt|node|fork)")
 
 
@@ -78,14 +82,12 @@ class Outcome(StrEnum):
 
 def new_id(kind: Kind, now_ms: int) -> str:
     """Make an id of ``kind`` born at ``now_ms`` (UTC milliseconds since 1970)."""
-    millis = now_ms
-    head = ""
-    for _ in range(10):
-        head = _BASE32[millis & 31] + head
-        millis >>= 5
-    noise = secrets.randbits(50)
-    tail = "".join(_BASE32[(noise >> shift) & 31] for shift in range(0, 50, 5))
-    return f"{head}{tail}-{kind}"
+    number = now_ms << 50 | _noise.getrandbits(50)
+    return (
+        f"{_PAIRS[number >> 90 & 1023]}{_PAIRS[number >> 80 & 1023]}{_PAIRS[number >> 70 & 1023]}{_PAIRS[number >> 60 & 1023]}"
+        f"{_PAIRS[number >> 50 & 1023]}{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}"
+        f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}-{kind}"
+    )
 
 
 def born_ms(identifier: str) -> int:

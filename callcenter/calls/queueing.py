@@ -45,7 +45,8 @@ async def queueing(session: Session) -> Phase:
         await music.stop()
     finally:
         session.note(ledger.LeftQueue, at_ms=left_ms or session.caller.ended_ms or clock.utc_ms(), queue=name, why=why)
-        await session.house.acd.leave(ticket)
+        if why != "answered":
+            await session.house.acd.leave(ticket)
     if leg is None:
         session.record = session.record.evolve(voicemail_box=name)
         return Phase.VOICEMAIL

@@ -16,6 +16,7 @@ from callcenter.live import keys
 _log = get_logger(__name__)
 _LIMIT_S = 1.0
 _RETRY_S = 0.2
+_GATHER_S = 0.005
 
 
 def _text(value: Any) -> str:
@@ -48,6 +49,7 @@ class CallRecords:
         try:
             while True:
                 await self._something.wait()
+                await asyncio.sleep(_GATHER_S)
                 self._something.clear()
                 if not await self._write():
                     await asyncio.sleep(_RETRY_S)

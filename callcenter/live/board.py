@@ -20,7 +20,7 @@ from callcenter.basics.logs import get_logger
 from callcenter.live import keys
 
 _log = get_logger(__name__)
-_GATHER_S = 0.02
+_GATHER_S = 0.05
 _RETRY_S = 0.5
 
 

@@ -29,7 +29,7 @@ def _is_free(port: int, kind: socket.SocketKind) -> bool:
     return True
 
 
-def rtp_range(width: int = 800) -> tuple[int, int]:
+def rtp_range(width: int = 3000) -> tuple[int, int]:
     """A range for one Asterisk's audio, apart from that of other test runs on this machine."""
-    first = 40000 + os.getpid() % 24 * width
+    first = 40000 + os.getpid() % 8 * width
     return first, first + width - 1
