@@ -97,6 +97,11 @@ def ask_of(request: web.Request) -> Ask:
     return request[ASK]
 
 
+def see_other(target: str) -> web.Response:
+    """Send the browser to another page."""
+    return web.Response(status=303, headers={"Location": target, "Cache-Control": "no-store"})
+
+
 def answer(body: Any, *, status: int = 200) -> web.Response:
     """JSON of pydantic models, msgspec Structs, datetimes and plain data."""
     return web.Response(

@@ -13,7 +13,7 @@ from callcenter.basics import clock, metrics
 from callcenter.basics.errors import CallCenterError, Forbidden, StoreAway, Unauthorised
 from callcenter.basics.logs import get_logger
 from callcenter.console import accounts, sessions, store
-from callcenter.console.asking import ASK, Ask, Console
+from callcenter.console.asking import ASK, Ask, Console, see_other
 from callcenter.console.languages import wished
 from callcenter.console.rights import Operation, Person
 from callcenter.console.sessions import Session
@@ -149,7 +149,7 @@ def _refusal(ask: Ask, route: Route | None, error: Exception) -> web.StreamRespo
         return problem(known)
     if isinstance(known, Unauthorised):
         target = ask.request.path_qs if ask.request.method == "GET" and "text/html" in ask.request.headers.get("Accept", "") else "/"
-        return web.HTTPSeeOther(URL("/signin").with_query({"to": target} if target != "/" else {}))
+        return see_other(str(URL("/signin").with_query({"to": target} if target != "/" else {})))
     return ask.page("problem.html", status=known.status, problem=known)
 
 

@@ -12,7 +12,7 @@ from callcenter.basics import clock
 from callcenter.basics.errors import BadRequest
 from callcenter.console import agents
 from callcenter.console.api.models import AgentAdd
-from callcenter.console.asking import Ask, ask_of
+from callcenter.console.asking import Ask, ask_of, see_other
 from callcenter.console.pages.signing import safe_target
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
@@ -45,7 +45,7 @@ async def set_state(request: web.Request) -> web.StreamResponse:
     ask.must(number)
     reason = str(form.get("reason", "")).strip()[:80]
     await ask.parts.acd.set_state(number, str(form.get("state", "")), reason, ask.who.label)
-    return web.HTTPSeeOther(safe_target(str(form.get("to", "/agents"))))
+    return see_other(safe_target(str(form.get("to", "/agents"))))
 
 
 async def add(request: web.Request) -> web.StreamResponse:

@@ -8,14 +8,14 @@ from aiohttp import web
 
 from callcenter.basics import clock
 from callcenter.console import live
-from callcenter.console.asking import ask_of
+from callcenter.console.asking import ask_of, see_other
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
 
 
 async def home(request: web.Request) -> web.StreamResponse:
     """Where everybody begins."""
-    return web.HTTPSeeOther("/live")
+    return see_other("/live")
 
 
 async def show(request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from callcenter.basics.errors import Forbidden
 from callcenter.basics.logs import get_logger
 from callcenter.basics.vocabulary import Language
 from callcenter.console import accounts, languages, sessions, store, throttle
-from callcenter.console.asking import Ask, ask_of
+from callcenter.console.asking import Ask, ask_of, see_other
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
 
@@ -44,7 +44,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     """The form."""
     ask = ask_of(request)
     target = safe_target(request.query.get("to", "/"))
-    return web.HTTPSeeOther(target) if ask.person else _form(ask, target=target)
+    return see_other(target) if ask.person else _form(ask, target=target)
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
@@ -70,7 +70,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         _log.warning("a sign-in was refused", pii_user=name, pii_address=address)
         return _form(ask, target=target, name=name, error=_("Name or password is wrong."), status=401)
     metrics.SIGN_INS.labels("ok").inc()
-    response = web.HTTPSeeOther(target)
+    response = see_other(target)
     token, _session = await ask.console.sessions.open(person.name, instead_of=request.cookies.get(sessions.COOKIE, ""))
     _set_cookie(ask, response, sessions.COOKIE, token, None)
     known = await ask.console.throttle.succeeded(address, name, device)
@@ -85,7 +85,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     """End the session."""
     ask = ask_of(request)
     await ask.console.sessions.close(request.cookies.get(sessions.COOKIE, ""))
-    response = web.HTTPSeeOther("/signin")
+    response = see_other("/signin")
     response.del_cookie(sessions.COOKIE, path="/")
     return response
 
@@ -96,7 +96,7 @@ async def choose_language(request: web.Request) -> web.StreamResponse:
     language = str(form.get("language", ""))
     if language not in set(Language):
         raise Forbidden("there is no such language")
-    response = web.HTTPSeeOther(safe_target(str(form.get("to", "/"))))
+    response = see_other(safe_target(str(form.get("to", "/"))))
     _set_cookie(ask, response, languages.COOKIE, language, _YEAR_S)
     if ask.person and not ask.person.is_token:
         await store.set_language(ask.parts.pool, ask.person.name, language)
