@@ -57,28 +57,74 @@ class NoCalls:
         return {"agent": agent, "to": to, "by": by}
 
 
+@dataclass(frozen=True)
+class Answered:
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    content_type: str
+
+    async def read(self) -> bytes:
+        return self.content
+
+    async def json(self, content_type: str | None = None) -> Any:
+        assert content_type in (None, self.content_type)
+        return json.loads(self.content)
+
+
 @dataclass
 class Site:
     """The running console and what stands behind it."""
 
-    url: str
-    settings: Settings
-    pool: asyncpg.Pool
-    redis: Redis
-    board: Board
-    ledger: Ledger
+    parts: Parts
+    http: aiohttp.ClientSession
     acd: Acd
     recordings: Recordings
-    http: aiohttp.ClientSession
     well: dict[str, Any]
     rendered: list[str] = field(default_factory=list)
+    port: int = 0
+    runner: web.AppRunner | None = None
 
-    async def ask(self, method: str, path: str, body: Any = None, *, role: str = "admin", **options: Any) -> aiohttp.ClientResponse:
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        return self.parts.pool
+
+    @property
+    def redis(self) -> Redis:
+        return self.parts.redis
+
+    @property
+    def board(self) -> Board:
+        return self.parts.board
+
+    @property
+    def ledger(self) -> Ledger:
+        assert isinstance(self.parts.ledger, Ledger)
+        return self.parts.ledger
+
+    async def serve(self) -> None:
+        """Begin to answer; on the same port as before."""
+        self.runner = web.AppRunner(build_app(self.parts), access_log=None, shutdown_timeout=0.2)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", self.port, reuse_address=True).start()
+        self.port = self.runner.addresses[0][1]
+
+    async def stop_serving(self) -> None:
+        """As when the worker goes away."""
+        if self.runner is not None:
+            await self.runner.cleanup()
+
+    async def ask(self, method: str, path: str, body: Any = None, *, role: str = "admin", **options: Any) -> Answered:
         """Ask with a role's token; the answer is read."""
         headers = {"Authorization": f"Bearer {TOKENS[role]}"} | options.pop("headers", {})
         async with self.http.request(method, self.url + path, json=body, headers=headers, allow_redirects=False, **options) as answer:
-            await answer.read()
-            return answer
+            return Answered(answer.status, answer.headers, await answer.read(), answer.content_type)
 
     @asynccontextmanager
     async def signed_in(self, name: str = "admin", password: str = PASSWORD) -> AsyncIterator[Visitor]:
@@ -177,14 +223,11 @@ async def served(dsn: str, redis_url: str, folder: Path, **given: Any) -> AsyncI
             settings=settings, pool=pool, redis=redis, board=board, ledger=ledger, acd=acd, calls=NoCalls(), recordings=recordings,
             health=health, render_phones=render_phones,
         )  # fmt: skip
-        runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", given.get("console_port", 0))
-        await site.start()
-        port = runner.addresses[0][1]
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Site(f"http://127.0.0.1:{port}", settings, pool, redis, board, ledger, acd, recordings, http, well, rendered)
+        site = Site(parts, http, acd, recordings, well, rendered)
+        stack.push_async_callback(site.stop_serving)
+        await site.serve()
+        yield site
 
 
 @dataclass
@@ -283,8 +326,8 @@ async def show_call(site: Site, call: str, **fields: Any) -> None:
     """Put a call on the live board, as the calls' room does."""
     now = clock.utc_ms()
     card = {
-        "id": call, "phase": "queue", "direction": "inbound", "caller": "13800138000", "caller_name": "", "dialled": "4000", "queue": "sales",
-        "agent": "", "held": False, "recording": False, "since_ms": now - 12_000, "started_ms": now - 31_000,
+        "id": call, "phase": "queue", "direction": "inbound", "caller": "13800138000", "caller_name": "", "dialled": "4000",
+        "queue": "sales", "agent": "", "held": False, "recording": False, "since_ms": now - 12_000, "started_ms": now - 31_000,
     } | fields  # fmt: skip
     await site.board.put("calls", call, card)  # type: ignore[arg-type]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from callcenter.basics import clock
@@ -88,18 +90,28 @@ async def test_each_hearing_is_written_down(site: Site) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "slug"),
     [
-        ("GET", "/api/v1/calls/nothing", None, 404, "not-found"), ("GET", "/api/v1/nothing", None, 404, "not-found"),
-        ("GET", "/api/v1/calls?limit=5000", None, 400, "bad-request"), ("GET", "/api/v1/calls?colour=red", None, 400, "bad-request"),
-        ("GET", "/api/v1/calls?since=yesterday", None, 400, "bad-request"), ("GET", "/api/v1/calls?after=x", None, 400, "bad-request"),
-        ("DELETE", "/api/v1/calls", None, 405, "method-not-allowed"), ("PUT", "/api/v1/agents/1001/state", {"state": "asleep"}, 400, "bad-request"),
-        ("PUT", "/api/v1/agents/9999/state", {"state": "ready"}, 404, "not-found"), ("POST", "/api/v1/agents", {"number": "x"}, 400, "bad-request"),
-        ("POST", "/api/v1/agents", {"number": "1001"}, 400, "bad-request"), ("POST", "/api/v1/agents", {"number": "1044", "queues": ["no"]}, 400, "bad-request"),
-        ("POST", "/api/v1/calls/up/hold", None, 409, "too-late"), ("POST", "/api/v1/calls/up/dance", None, 404, "not-found"),
-        ("POST", "/api/v1/calls/gone/hangup", None, 404, "not-found"), ("GET", "/api/v1/recordings/none/audio", None, 404, "not-found"),
-        ("PUT", "/api/v1/flows/main", {"nodes": {}}, 422, "bad-flow"), ("PUT", "/api/v1/flows/main", [1], 422, "bad-flow"),
-        ("GET", "/api/v1/flows/none", None, 404, "not-found"), ("POST", "/api/v1/originate", {"agent": "1001", "to": "x;y"}, 400, "bad-request"),
+        ("GET", "/api/v1/calls/nothing", None, 404, "not-found"),
+        ("GET", "/api/v1/nothing", None, 404, "not-found"),
+        ("GET", "/api/v1/calls?limit=5000", None, 400, "bad-request"),
+        ("GET", "/api/v1/calls?colour=red", None, 400, "bad-request"),
+        ("GET", "/api/v1/calls?since=yesterday", None, 400, "bad-request"),
+        ("GET", "/api/v1/calls?after=x", None, 400, "bad-request"),
+        ("DELETE", "/api/v1/calls", None, 405, "method-not-allowed"),
+        ("PUT", "/api/v1/agents/1001/state", {"state": "asleep"}, 400, "bad-request"),
+        ("PUT", "/api/v1/agents/9999/state", {"state": "ready"}, 404, "not-found"),
+        ("POST", "/api/v1/agents", {"number": "x"}, 400, "bad-request"),
+        ("POST", "/api/v1/agents", {"number": "1001"}, 400, "bad-request"),
+        ("POST", "/api/v1/agents", {"number": "1044", "queues": ["no"]}, 400, "bad-request"),
+        ("POST", "/api/v1/calls/up/hold", None, 409, "too-late"),
+        ("POST", "/api/v1/calls/up/dance", None, 404, "not-found"),
+        ("POST", "/api/v1/calls/gone/hangup", None, 404, "not-found"),
+        ("GET", "/api/v1/recordings/none/audio", None, 404, "not-found"),
+        ("PUT", "/api/v1/flows/main", {"nodes": {}}, 422, "bad-flow"),
+        ("PUT", "/api/v1/flows/main", [1], 422, "bad-flow"),
+        ("GET", "/api/v1/flows/none", None, 404, "not-found"),
+        ("POST", "/api/v1/originate", {"agent": "1001", "to": "x;y"}, 400, "bad-request"),
     ],
-)  # fmt: skip
+)
 async def test_errors_say_what_is_wrong(site: Site, method: str, path: str, body: object, status: int, slug: str) -> None:
     await show_call(site, "up")
     answer = await site.ask(method, path, body)
@@ -115,7 +127,7 @@ async def test_broken_bodies_are_refused(site: Site) -> None:
         headers = {"Authorization": f"Bearer {TOKENS['admin']}"}
         async with site.http.put(f"{site.url}/api/v1/agents/1001/state", data=data, headers=headers) as answer:
             assert answer.status == 400, data[:10]
-    async with site.http.put(f"{site.url}/api/v1/flows/main", data=b"x" * 3_000_000, headers=headers) as answer:
+    async with site.http.put(f"{site.url}/api/v1/flows/main", data=io.BytesIO(b"x" * 3_000_000), headers=headers) as answer:
         assert answer.status == 413
     for bad in ("Bearer nonsense", "Basic YTpi", "Bearer"):
         async with site.http.get(f"{site.url}/api/v1/live", headers={"Authorization": bad}) as answer:

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.console.site import PASSWORD, Site, next_row, show_call, stream_of, tell_abandoned, tell_answered
 from tests.house_rules.tree import ROOT
+from tests.parts.waiting import until
 
 
 async def test_a_snapshot_and_then_changes(site: Site) -> None:
@@ -81,11 +82,10 @@ async def test_a_call_appears_and_goes_without_reload(site: Site, browser: Brows
 async def test_a_lost_connection_is_said_and_mended(site: Site, browser: Browser) -> None:
     page = await signed_in(browser, site)
     await expect(page.locator("#agents [data-key]")).to_have_count(3)
-    await page.context.set_offline(True)
-    await page.evaluate("dispatchEvent(new Event('offline'))")
-    await expect(page.locator("#lost")).to_be_visible(timeout=35_000)
+    await site.stop_serving()
+    await expect(page.locator("#lost")).to_be_visible()
     await show_call(site, "meanwhile", caller="13900008888")
-    await page.context.set_offline(False)
+    await site.serve()
     await expect(page.locator("#calls tr", has_text="13900008888")).to_be_visible(timeout=15_000)
     await expect(page.locator("#lost")).to_be_hidden()
     await page.context.close()
@@ -105,9 +105,10 @@ async def test_a_call_is_found_and_its_recording_plays(site: Site, browser: Brow
     await expect(page.locator(".timeline rect.bar-talking")).to_have_count(2)
     await expect(page.locator(".player.has-wave")).to_be_visible()
     await page.evaluate("document.querySelector('audio').muted = true, document.querySelector('audio').play()")
-    await page.wait_for_function("document.querySelector('audio').currentTime > 0.3")
+    await until("the audio playing", lambda: page.evaluate("document.querySelector('audio').currentTime > 0.3"))
     await page.evaluate("document.querySelector('audio').currentTime = 20")
-    await page.wait_for_function("document.querySelector('audio').currentTime > 20.2 && !document.querySelector('audio').error")
+    await until("the audio playing from 0:20 on", lambda: page.evaluate("document.querySelector('audio').currentTime > 20.2"))
+    assert await page.evaluate("document.querySelector('audio').error") is None
     assert abs(await page.evaluate("document.querySelector('audio').duration") - 25) < 0.5
     assert page.console_errors == []  # type: ignore[attr-defined]
     await page.context.close()

@@ -30,9 +30,8 @@ async def test_the_cookie_is_out_of_reach_and_changes_at_each_sign_in(site: Site
         page = await site.http.get(visitor.url + "/signin")
         token, cookies = hidden(await page.text(), "csrf"), {cookie.key: cookie.value for cookie in page.cookies.values()}
         form = {"csrf": token, "name": "supervisor", "password": PASSWORD}
-        async with site.http.post(
-            visitor.url + "/signin", data=form, cookies=cookies | {"cc_session": first.value}, allow_redirects=False
-        ) as answer:
+        header = {"Cookie": "; ".join(f"{name}={value}" for name, value in (cookies | {"cc_session": first.value}).items())}
+        async with site.http.post(visitor.url + "/signin", data=form, headers=header, allow_redirects=False) as answer:
             assert answer.cookies["cc_session"].value != first.value
         assert (await visitor.get("/live")).status == 303, "the session before it ended"
 
