@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from redis.exceptions import RedisError
 from yarl import URL
 
 from callcenter.basics import clock, metrics
@@ -18,6 +19,7 @@ from callcenter.console.languages import wished
 from callcenter.console.rights import Operation, Person
 from callcenter.console.sessions import Session
 from callcenter.console.table import Handler, Route
+from callcenter.database.pool import AWAY
 
 _log = get_logger(__name__)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -139,7 +141,7 @@ def _refusal(ask: Ask, route: Route | None, error: Exception) -> web.StreamRespo
         known.status, known.slug = error.status, error.reason.lower().replace(" ", "-")
     elif isinstance(error, CallCenterError):
         known = error
-    elif isinstance(error, OSError | TimeoutError) or type(error).__module__.startswith(("asyncpg", "redis")):
+    elif isinstance(error, (*AWAY, RedisError)):
         _log.warning("a store was away for a request", path=route.path if route else "", reason=f"{type(error).__name__}: {error}"[:300])
         known = StoreAway()
     else:

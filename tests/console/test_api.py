@@ -208,7 +208,7 @@ async def test_hostile_names_are_shown_as_they_are(site: Site) -> None:
         assert (await found.json())["items"] == [], hostile
 
 
-async def test_redis_away_is_said_plainly(site: Site) -> None:
-    await site.pool.execute("alter table calls rename to calls_away")
+async def test_a_store_that_is_away_is_said_plainly(site: Site) -> None:
+    await site.pool.close()
     answer = await site.ask("GET", "/api/v1/calls")
     assert answer.status == 503 and (await answer.json(content_type=None))["type"] == "store-away"
