@@ -10,7 +10,8 @@ _SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "welcome": ("您好，欢迎致电。", "Hello, and welcome."),
     "main-menu": (
         "销售请按一，客户服务请按二，人工服务请按零，重听请按井号键。{en:For English, press 9.}",
-        "For sales, press 1. For support, press 2. For the operator, press 0. To hear this again, press the hash key. {zh:中文服务请按九。}",
+        "For sales, press 1. For support, press 2. For the operator, press 0. "
+        "To hear this again, press the hash key. {zh:中文服务请按九。}",
     ),
     "invalid-choice": ("您的输入有误。", "That choice is not valid."),
     "no-input": ("没有收到您的输入。", "We did not receive your choice."),
@@ -45,6 +46,11 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "hours": ("小时", "hours"),
     "minutes": ("分钟", "minutes"),
     "seconds": ("秒", "seconds"),
+    "one-oclock": ("", "hour"),
+    "one-minute": ("", "minute"),
+    "one-hours": ("", "hour"),
+    "one-minutes": ("", "minute"),
+    "one-seconds": ("", "second"),
     "yuan": ("元", "yuan"),
     "jiao": ("角", ""),
     "fen": ("分", "fen"),

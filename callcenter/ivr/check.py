@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -12,6 +13,10 @@ from callcenter.ivr.flow import Flow
 from callcenter.ivr.nodes.base import BUILT_IN, TEMPLATE
 
 Fault = tuple[str, str]
+_MOST_FAULTS: Final = 50
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST: Final = 200
+"""Characters of a place or a reason: both may quote what was sent."""
 
 
 def check_flow(raw: Any) -> Flow:
@@ -19,9 +24,10 @@ def check_flow(raw: Any) -> Flow:
     try:
         flow = Flow.model_validate(raw)
     except ValidationError as error:
-        raise BadFlow([_fault(found) for found in error.errors(include_url=False)[:50]]) from None
-    if faults := [*_lost_ways(flow), *_unreachable(flow), *_endless(flow), *_unknown_prompts(flow), *_unknown_variables(flow)]:
-        raise BadFlow(faults)
+        raise BadFlow([_fault(found) for found in error.errors(include_url=False)[:_MOST_FAULTS]]) from None
+    graph = [*_lost_ways(flow), *_unreachable(flow), *_endless(flow)]
+    if faults := [*graph, *_unknown_prompts(flow), *_unknown_variables(flow), *_bad_templates(flow), *_bad_text(flow)]:
+        raise BadFlow(faults[:_MOST_FAULTS])
     return flow
 
 
@@ -29,7 +35,7 @@ def _fault(found: Any) -> Fault:
     kinds = {"play", "menu", "collect", "condition", "set", "language", "lookup", "queue", "agent", "number", "voicemail", "hangup"}
     parts = [str(part) for part in found["loc"]]
     place = [part for index, part in enumerate(parts) if not (index == 2 and part in kinds)]
-    return ".".join(place) or "flow", str(found["msg"])
+    return ".".join(place)[:_LONGEST] or "flow", str(found["msg"])[:_LONGEST]
 
 
 def _lost_ways(flow: Flow) -> list[Fault]:
@@ -53,17 +59,17 @@ def _unreachable(flow: Flow) -> list[Fault]:
 
 
 def _endless(flow: Flow) -> list[Fault]:
-    """Nodes on a circle in which nobody is ever asked: such a call would never end by itself."""
-    silent = {name: [to for to in node.exits().values() if to in flow.nodes] for name, node in flow.nodes.items() if not node.waits}
+    """Nodes on a circle that a caller who presses nothing never leaves: such a call would not end by itself."""
+    silent = {name: node.unanswered() & flow.nodes.keys() for name, node in flow.nodes.items()}
     faults = []
     for name, ways in silent.items():
         seen: set[str] = set()
-        edge = set(ways) & silent.keys()
+        edge = set(ways)
         while edge - seen:
             seen |= edge
-            edge = {to for found in edge for to in silent[found]} & silent.keys()
+            edge = {to for found in edge for to in silent[found]}
         if name in seen:
-            faults.append((f"nodes.{name}", "stands on a circle that asks the caller nothing"))
+            faults.append((f"nodes.{name}", "stands on a circle that a caller who presses nothing never leaves"))
     return faults
 
 
@@ -84,4 +90,30 @@ def _unknown_variables(flow: Flow) -> list[Fault]:
         used = list(node.reads())
         used += [(place, variable) for place, text in node.templates() for variable in TEMPLATE.findall(text)]
         faults += [(f"nodes.{name}.{place}", f"nothing sets the variable {variable}") for place, variable in used if variable not in known]
+    return faults
+
+
+def _bad_templates(flow: Flow) -> list[Fault]:
+    faults = []
+    for name, node in flow.nodes.items():
+        for place, text in node.templates():
+            if re.search(r"[{}]", TEMPLATE.sub("", text)):
+                faults.append((f"nodes.{name}.{place}", "has a brace that is no {variable}"))
+        faults += [(f"nodes.{name}", f"{variable} is the call's own and can't be set") for variable in node.sets() if variable in BUILT_IN]
+    return faults
+
+
+def _bad_text(flow: Flow) -> list[Fault]:
+    """Control characters: Postgres can't hold NUL, and none of them is ever meant."""
+    faults: list[Fault] = []
+    waiting: list[tuple[str, Any]] = [("", flow.model_dump(mode="json", by_alias=True))]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(f"{place}.{key}", inner) for key, inner in value.items()]
+            waiting += [(place, key) for key in value]
+        elif isinstance(value, list):
+            waiting += [(f"{place}.{index}", inner) for index, inner in enumerate(value)]
+        elif isinstance(value, str) and _CONTROL.search(value):
+            faults.append((_CONTROL.sub("?", place.lstrip("."))[:_LONGEST], "holds a control character"))
     return faults

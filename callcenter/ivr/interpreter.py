@@ -14,11 +14,13 @@ import msgspec
 
 from callcenter.basics.errors import Bug
 from callcenter.basics.vocabulary import Language
-from callcenter.ivr.asks import Answer, Ask, NodeReached, Note
+from callcenter.ivr.asks import Answer, Ask, Gather, HangUp, Lookup, NodeReached, Note, Say
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.nodes.base import Context, Facts, Go, Move
 
 _MOST_MOVES: Final = 1000
+_MOST_ASKS: Final = 1000
+"""A call that has been asked more often is a machine pressing keys: it is hung up."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     language: Language
     attempt: int = 0
     stage: str = ""
+    asked: int = 0
+    """How often this call has been asked anything."""
     variables: dict[str, str] = {}
 
 
@@ -75,7 +79,10 @@ def _go(flow: Flow, facts: Facts, position: Position, move: Move) -> Step:
             variables=position.variables | move.variables if move.variables else position.variables,
             attempt=move.attempt,
             stage=move.stage,
+            asked=position.asked + (not isinstance(move.then, Go)),
         )
+        if position.asked > _MOST_ASKS and isinstance(move.then, Say | Gather | Lookup):
+            return Step(position=position, ask=HangUp(), notes=notes)
         if not isinstance(move.then, Go):
             return Step(position=position, ask=move.then, notes=notes)
         position = msgspec.structs.replace(position, node=move.then.to, attempt=0, stage="")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 import aiohttp
@@ -23,6 +23,8 @@ from callcenter.ivr.asks import LookedUp, Lookup
 _log = get_logger(__name__)
 _LARGEST: Final = 64 * 1024
 _FAILED: Final = LookedUp(status=0)
+_HOLDS_IPV4: Final = tuple(ip_network(network) for network in ("::/96", "64:ff9b::/96", "2002::/16"))
+"""IPv6 addresses that lead to an IPv4 one: nobody's server needs them, and what is inside is a detour to our own network."""
 
 
 class _PublicOnly(AbstractResolver):
@@ -54,8 +56,12 @@ def is_public(address: str) -> bool:
         found = ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not found.is_multicast
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped:
+            return is_public(str(found.ipv4_mapped))
+        if any(found in network for network in _HOLDS_IPV4):
+            return False
+    return found.is_global and not found.is_multicast
 
 
 class Lookups:
@@ -66,7 +72,10 @@ class Lookups:
 
     async def look_up(self, ask: Lookup) -> LookedUp:
         """Ask; status 0 when there was no usable answer, whatever the reason. Never raises for the other side's faults."""
-        host = URL(ask.url).host or ""
+        try:
+            host = URL(ask.url).host or ""
+        except ValueError:
+            return _FAILED
         if host not in self._allowed and _is_address(host) and not is_public(host):
             _log.warning("a lookup into our own network was refused", host=host)
             return _FAILED
@@ -77,18 +86,23 @@ class Lookups:
                 aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http,
                 http.request(ask.method, ask.url, json=ask.body, allow_redirects=False) as answer,
             ):
-                return LookedUp(status=answer.status, fields=_fields(await answer.content.read(_LARGEST + 1)))
+                return LookedUp(status=answer.status, fields=_fields(await _body(answer)))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             _log.warning("a lookup failed", host=host, reason=type(error).__name__)
             return _FAILED
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    """Whether no resolver is asked: also for short forms such as 127.1 and 2130706433, which the system takes for addresses."""
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The answer's body, up to one byte more than we take."""
+    body = b""
+    while len(body) <= _LARGEST and (more := await answer.content.read(_LARGEST + 1 - len(body))):
+        body += more
+    return body
 
 
 def _fields(body: bytes) -> dict[str, str]:
@@ -97,7 +111,7 @@ def _fields(body: bytes) -> dict[str, str]:
         return {}
     try:
         data: Any = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return {}
     if not isinstance(data, dict):
         return {}

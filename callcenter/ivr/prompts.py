@@ -101,8 +101,9 @@ async def _make(prompts_dir: Path, language: Language, name: str, text: str) -> 
         clean = Path(folder) / "clean.wav"
         await _run("sox", *spoken, "-b", "16", "-c", "1", str(clean), *_CLEAN)
         clean.replace(made)
-    made.with_suffix(".text").write_text(_wanted(language, text))
     _publish(prompts_dir, language, name)
+    # Last: only what callers hear already counts as made, whenever a set-up is killed.
+    made.with_suffix(".text").write_text(_wanted(language, text))
 
 
 def by_voice(language: Language, text: str) -> list[tuple[Language, str]]:
@@ -172,7 +173,11 @@ async def import_recording(prompts_dir: Path, language: Language, name: str, upl
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         clean = Path(folder) / "clean.wav"
-        await _run("sox", "-t", kind, str(uploaded), "-r", "8000", "-b", "16", "-c", "1", str(clean), "trim", "0", str(_LONGEST_S + 1))
+        try:
+            await _run("sox", "-t", kind, str(uploaded), "-r", "8000", "-b", "16", "-c", "1", str(clean), "trim", "0", str(_LONGEST_S + 1))
+        except (BadRequest, TimeoutError) as error:
+            # The tool's own words hold our paths.
+            raise BadRequest(f"the file can't be read as {kind}", field="file") from error
         length_s = await asyncio.to_thread(_length_s, clean)
         if not 0.05 <= length_s <= _LONGEST_S:
             raise BadRequest(f"the recording is {length_s:.1f} s long; 0.05 s to {_LONGEST_S} s are allowed", field="file")

@@ -29,7 +29,7 @@ def digits(text: str, language: Language) -> Sounds:
 def number(value: int, language: Language) -> Sounds:
     """A whole number in words; negative and very large ones too."""
     if abs(value) > LARGEST:
-        return digits(str(abs(value)), language)
+        return (*(_named(language, "word/minus") if value < 0 else ()), *digits(str(abs(value)), language))
     if value < 0:
         return (*_named(language, "word/minus"), *number(-value, language))
     words = _chinese(value) if language is Language.ZH else _english(value)
@@ -61,12 +61,15 @@ def _chinese(value: int) -> list[str]:
     if not value:
         return ["0"]
     words: list[str] = []
+    gap = False
     for unit, name in ((10**8, "yi"), (10**4, "wan"), (1, "")):
         section = value // unit % 10**4
         if not section:
+            gap = bool(words)
             continue
-        if words and section < 1000:
+        if words and (gap or section < 1000):
             words.append("0")
+        gap = False
         part = _chinese_section(section, leading=not words)
         words += ["liang"] if section == 2 and name and not words else part
         if name:
@@ -108,7 +111,7 @@ def date_of(day: date, language: Language) -> Sounds:
     """A date: 二零二六年十一月二十三日; 23 November 2026."""
     if language is Language.ZH:
         return (
-            *digits(f"{day.year}", language),
+            *_named(language, *(f"number/{figure}" for figure in str(day.year))),
             *_named(language, "word/year"),
             *number(day.month, language),
             *_named(language, "word/month"),
@@ -125,8 +128,13 @@ def time_of_day(moment: time, language: Language) -> Sounds:
     minute: Sounds = ()
     if moment.minute:
         gap = _named(language, "number/0") if language is Language.ZH and moment.minute < 10 else ()
-        minute = (*gap, *number(moment.minute, language), *_named(language, "word/minute"))
-    return (*_counted(moment.hour, language), *_named(language, "word/oclock"), *minute)
+        minute = (*gap, *number(moment.minute, language), *_measure("minute", moment.minute, language))
+    return (*_counted(moment.hour, language), *_measure("oclock", moment.hour, language), *minute)
+
+
+def _measure(word: str, value: int, language: Language) -> Sounds:
+    """A measure word; English has another one after 1."""
+    return _named(language, f"word/one-{word}" if value == 1 and language is Language.EN else f"word/{word}")
 
 
 def _counted(value: int, language: Language) -> Sounds:
@@ -143,22 +151,23 @@ def duration(seconds: int, language: Language) -> Sounds:
     parts: Sounds = ()
     for value, word in ((hours, "hours"), (minutes, "minutes"), (left, "seconds")):
         if value:
-            parts += (*_counted(value, language), *_named(language, f"word/{word}"))
+            parts += (*_counted(value, language), *_measure(word, value, language))
     return parts or (*number(0, language), *_named(language, "word/seconds"))
 
 
 def money(amount: Decimal, language: Language) -> Sounds:
-    """An amount in yuan, rounded half up to the fen."""
+    """An amount in yuan, rounded half up to the fen; less than one yuan is told in jiao and fen alone."""
     cents = int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))
     sign = _named(language, "word/minus") if cents < 0 else ()
     yuan, fen = divmod(abs(cents), 100)
-    spoken = (*_counted(yuan, language), *_named(language, "word/yuan"))
+    spoken = (*_counted(yuan, language), *_named(language, "word/yuan")) if yuan or not fen else ()
     if not fen:
         return (*sign, *spoken)
     if language is Language.EN:
         return (*sign, *spoken, *number(fen, language), *_named(language, "word/fen"))
     jiao, single = divmod(fen, 10)
-    small = (*number(jiao, language), *_named(language, "word/jiao")) if jiao else _named(language, "number/0")
+    gap = _named(language, "number/0") if yuan else ()
+    small = (*number(jiao, language), *_named(language, "word/jiao")) if jiao else gap
     if single:
         small += (*number(single, language), *_named(language, "word/fen"))
     return (*sign, *spoken, *small)

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from callcenter.basics.vocabulary import Language
 from callcenter.ivr import speech
@@ -37,11 +37,16 @@ class Sound(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    own: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    own: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
 
 
 Piece = Annotated[str, Field(pattern=r"^[a-z][a-z0-9/-]{0,59}$")] | Spoken | Sound
-Prompt = Annotated[list[Piece], Field(max_length=20)]
+Prompt = Annotated[list[Piece], Field(max_length=20), BeforeValidator(_as_list)]
+"""What is played, piece after piece; a single piece stands for a list of one."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,11 +129,16 @@ class Node(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     waits: ClassVar[bool] = False
-    """Whether it asks the caller or another system before it goes on: a loop needs one that does."""
+    """Whether it waits for the caller's keys: a circle needs one that does."""
 
     def exits(self) -> Mapping[str, str]:
         """Place in the node's data → the node it leads to."""
         return {}
+
+    def unanswered(self) -> frozenset[str]:
+        """The nodes that a caller who presses nothing can come to from here."""
+        exits = self.exits()
+        return frozenset({exits["otherwise"]} if self.waits else exits.values())
 
     def prompts(self) -> Iterator[tuple[str, list[Piece]]]:
         """Place in the node's data → what it plays."""
@@ -156,8 +166,3 @@ class Node(BaseModel):
     def templates(self) -> Iterator[tuple[str, str]]:
         """Place → text with ``{variables}``."""
         return iter(())
-
-
-def as_prompt(value: Any) -> list[Any]:
-    """A single prompt name stands for a list of one."""
-    return [value] if isinstance(value, str | dict) else value

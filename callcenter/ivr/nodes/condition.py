@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from callcenter.ivr.nodes.base import Context, Go, Move, Node, NodeName, VariableName
 
 
 class Hours(BaseModel):
-    """A stretch of the week, in the centre's zone; ``to`` before ``from`` goes over midnight."""
+    """A stretch of the week, in the centre's zone; ``to`` before ``from`` goes over midnight, ``to`` the same as ``from`` is 24 hours."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -21,12 +21,19 @@ class Hours(BaseModel):
     from_: Annotated[time, Field(alias="from")]
     to: time
 
+    @field_validator("from_", "to")
+    @classmethod
+    def _in_our_zone(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("times are in the centre's zone; give none")
+        return value
+
     def holds(self, context: Context) -> bool:
         """Whether the call came within it."""
         now = context.facts.now.time().replace(tzinfo=None)
         today = context.facts.now.isoweekday()
         yesterday = (today - 2) % 7 + 1
-        if self.from_ <= self.to:
+        if self.from_ < self.to:
             return today in self.days and self.from_ <= now < self.to
         return (today in self.days and now >= self.from_) or (yesterday in self.days and now < self.to)
 
@@ -53,7 +60,7 @@ class Way(BaseModel):
     def _complete(self) -> Way:
         if (self.variable is None) != (self.equals is None):
             raise ValueError("variable and equals go together")
-        if not self.model_fields_set - {"next"}:
+        if not self.model_dump(exclude={"next"}, exclude_none=True):
             raise ValueError("a way needs at least one condition; use otherwise for the rest")
         return self
 

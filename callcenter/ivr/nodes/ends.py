@@ -72,5 +72,9 @@ class Hangup(Node):
     def enter(self, name: str, context: Context) -> Move:
         """Say goodbye first."""
         if self.prompt and context.stage != "said":
-            return Move(then=asks.Say(context.sounds(self.prompt)), stage="said")
-        return Move(then=asks.HangUp(cause=self.cause))
+            return Move(then=asks.Say(context.sounds(self.prompt)))
+        return Move(then=asks.HangUp(cause=self.cause), stage="said")
+
+    def take(self, name: str, context: Context, answer: asks.Answer) -> Move:
+        """It was said."""
+        return Move(then=asks.HangUp(cause=self.cause), stage="said")

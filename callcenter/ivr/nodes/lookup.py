@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
-from urllib.parse import quote
+from typing import Annotated, Literal
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, model_validator
 
@@ -15,8 +15,6 @@ from callcenter.ivr.nodes.base import TEMPLATE, Context, Go, Move, Node, NodeNam
 
 class Lookup(Node):
     """Sends a request whose address may hold ``{variables}`` behind the host; values are encoded, never trusted."""
-
-    waits: ClassVar[bool] = True
 
     type: Literal["lookup"]
     method: Literal["GET", "POST"] = "GET"
@@ -35,6 +33,7 @@ class Lookup(Node):
     def _fixed_host(self) -> Lookup:
         if "{" in self.url.partition("://")[2].partition("/")[0]:
             raise ValueError("the host may not come from a variable")
+        urlsplit(self.url).port  # noqa: B018 - raises ValueError for a port or an IPv6 address that can't be
         if self.body is not None and self.method == "GET":
             raise ValueError("a GET has no body")
         return self
@@ -56,7 +55,9 @@ class Lookup(Node):
 
     def enter(self, name: str, context: Context) -> Move:
         """Ask."""
-        url = TEMPLATE.sub(lambda match: quote(context.value(match[1]), safe=""), self.url)
+        url = TEMPLATE.sub(lambda match: quote(context.value(match[1]), safe="", errors="replace"), self.url)
+        if any(unquote(part) in (".", "..") for part in urlsplit(url).path.split("/")):
+            return Move(then=Go(to=self.otherwise))
         body = None
         if self.body is not None:
             body = {key: TEMPLATE.sub(lambda match: context.value(match[1]), text) for key, text in self.body.items()}
