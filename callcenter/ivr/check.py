@@ -14,6 +14,8 @@ from callcenter.ivr.nodes.base import BUILT_IN, TEMPLATE
 
 Fault = tuple[str, str]
 _MOST_FAULTS: Final = 50
+_DEEPEST: Final = 20
+_MOST_VALUES: Final = 50_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST: Final = 200
 """Characters of a place or a reason: both may quote what was sent."""
@@ -21,6 +23,8 @@ _LONGEST: Final = 200
 
 def check_flow(raw: Any) -> Flow:
     """The flow of plain data; BadFlow with every place and reason when it can't be run."""
+    if fault := _oversized(raw):
+        raise BadFlow([fault])
     try:
         flow = Flow.model_validate(raw)
     except ValidationError as error:
@@ -31,11 +35,27 @@ def check_flow(raw: Any) -> Flow:
     return flow
 
 
+def _oversized(raw: Any) -> Fault | None:
+    """Data too deep or too many to be looked at, by a walk that itself needs no depth."""
+    seen = 0
+    level = [raw]
+    for _ in range(_DEEPEST):
+        level = [
+            inner for value in level if isinstance(value, dict | list) for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        seen += len(level)
+        if seen > _MOST_VALUES:
+            return "flow", f"holds more than {_MOST_VALUES} values"
+        if not level:
+            return None
+    return "flow", f"is nested more than {_DEEPEST} deep"
+
+
 def _fault(found: Any) -> Fault:
     kinds = {"play", "menu", "collect", "condition", "set", "language", "lookup", "queue", "agent", "number", "voicemail", "hangup"}
     parts = [str(part) for part in found["loc"]]
     place = [part for index, part in enumerate(parts) if not (index == 2 and part in kinds)]
-    return ".".join(place)[:_LONGEST] or "flow", str(found["msg"])[:_LONGEST]
+    return _CONTROL.sub("?", ".".join(place))[:_LONGEST] or "flow", _CONTROL.sub("?", str(found["msg"]))[:_LONGEST]
 
 
 def _lost_ways(flow: Flow) -> list[Fault]:

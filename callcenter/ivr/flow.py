@@ -27,7 +27,7 @@ class Flow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-    version: Annotated[int, Field(ge=1)] = 1
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
     title: Annotated[str, Field(max_length=80)] = ""
     start: NodeName
     nodes: Annotated[dict[NodeName, AnyNode], Field(min_length=1, max_length=500)]
