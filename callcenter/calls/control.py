@@ -19,7 +19,7 @@ Control = Callable[[Session, Mapping[str, Any], str], Awaitable[None]]
 async def hang_up(session: Session, params: Mapping[str, Any], by: str) -> None:
     """End the call for both sides."""
     session.log.info("the call was hung up from the console", by=by)
-    session.end(EndedBy.SUPERVISOR if by.startswith("supervisor") else EndedBy.AGENT)
+    session.end(EndedBy.AGENT if by.startswith("agent") else EndedBy.SUPERVISOR)
 
 
 def _talking(session: Session) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from callcenter.acd.service import Acd
 from callcenter.asterisk.ami import Ami
@@ -13,18 +14,20 @@ _log = get_logger(__name__)
 _GONE = frozenset({"Unreachable", "Removed", "Unavailable"})
 _ASK_AGAIN_S = 30.0
 _RETRY_S = 0.5
+_GATHER_S = 0.05
 
 
 async def watch_phones(ami: Ami, acd: Acd) -> None:
     """Keep the ACD's knowledge of phones true until cancelled; asks anew now and then, so that a missed event heals."""
+    ask = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(_follow(ami, acd), name="phones: events")
-        group.create_task(_ask(ami, acd), name="phones: list")
+        group.create_task(_follow(ami, acd, ask), name="phones: events")
+        group.create_task(_ask(ami, acd, ask), name="phones: list")
 
 
-async def _ask(ami: Ami, acd: Acd) -> None:
-    known: dict[str, bool] = {}
+async def _ask(ami: Ami, acd: Acd, ask: asyncio.Event) -> None:
     while True:
+        ask.clear()
         try:
             reachable = await ami.contacts()
         except (AsteriskAway, AsteriskRefused) as error:
@@ -32,16 +35,22 @@ async def _ask(ami: Ami, acd: Acd) -> None:
             await asyncio.sleep(_RETRY_S)
             continue
         numbers, _, _ = acd.configured
-        now = {number: reachable.get(number, False) for number in numbers}
-        for number, there in now.items():
-            await acd.set_reachable(number, there)
-        known = now
-        await asyncio.sleep(_ASK_AGAIN_S if known else _RETRY_S)
+        for number in tuple(numbers):
+            await acd.set_reachable(number, reachable.get(number, False))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ASK_AGAIN_S):
+                await ask.wait()
+        await asyncio.sleep(_GATHER_S)
 
 
-async def _follow(ami: Ami, acd: Acd) -> None:
-    with ami.events("ContactStatus", "ContactStatusDetail") as events:
+async def _follow(ami: Ami, acd: Acd, ask: asyncio.Event) -> None:
+    """A contact that came is believed; one that went is asked about, for the phone may have another (it moved)."""
+    with ami.events("ContactStatus") as events:
         async for event in events:
             number = str(event.get("AOR", ""))
-            if acd.knows_agent(number):
-                await acd.set_reachable(number, str(event.get("ContactStatus", "")) not in _GONE)
+            if not acd.knows_agent(number):
+                continue
+            if str(event.get("ContactStatus", "")) in _GONE:
+                ask.set()
+            else:
+                await acd.set_reachable(number, True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 _NORMAL_CLEARING = 16
+_TEMPORARY_FAILURE = 41
 _WITNESS_SLACK_MS = 1000
 
 
@@ -97,7 +98,9 @@ def _tell_ends(session: Session, over: list[Leg], ends: dict[str, witness.Channe
             session.leg_over(leg, end.cause or _NORMAL_CLEARING, end.cause_text, end.at_ms)
         else:
             session.log.warning("no witness of a leg's end", leg=leg.leg)
-            session.leg_over(leg, _NORMAL_CLEARING, "", now_ms)
+            leg.hung_up_by_us = True
+            session.media_lost = session.media_lost or leg is session.caller
+            session.leg_over(leg, _TEMPORARY_FAILURE, "media server lost", now_ms)
 
 
 async def resync(calls: Calls, witness_file: Path) -> None:

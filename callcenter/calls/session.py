@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from callcenter.acd.model import Offer, OfferEnd
 from callcenter.asterisk import Subscription
 from callcenter.asterisk import events as ari
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused, CallCenterError
 from callcenter.basics.logs import get_logger
 from callcenter.basics.tasks import cancel_and_wait
-from callcenter.basics.vocabulary import EndedBy, Kind, LegRole, new_id
+from callcenter.basics.vocabulary import EndedBy, Kind, LegRole, Outcome, new_id
 from callcenter.calls import taps
 from callcenter.calls.house import House
 from callcenter.calls.legs import Leg
@@ -55,6 +56,8 @@ class Session:
         self.refusal_cause = ""
         self.ended_by: EndedBy | None = None
         self.witnessed = False
+        self.media_lost = False
+        """Asterisk itself died: no leg has a true end."""
         self._events = events
         self._ways = ways
         self._life: asyncio.Task[None] | None = None
@@ -109,7 +112,9 @@ class Session:
         alive = other is not None and not other.ended.is_set()
         if record.phase is Phase.QUEUE and record.offer:
             answered = alive and other is not None and other.answered.is_set()
+            await self._end_old_offer(record, OfferEnd.ANSWERED if answered else OfferEnd.CALLER_GONE)
             if answered:
+                self.note(ledger.LeftQueue, queue=record.queue, why="answered")
                 record = record.evolve(phase=Phase.ANNOUNCING, offer="")
             else:
                 if other:
@@ -122,6 +127,13 @@ class Session:
             record = record.evolve(phase=Phase.QUEUE, agent="", other=None)
         self.record = record
         self.save()
+
+    async def _end_old_offer(self, record: CallRecord, end: OfferEnd) -> None:
+        """End the offer of a worker before us: the agent is free again, or talks."""
+        told = OfferEnd.ANSWERED if end is OfferEnd.ANSWERED else OfferEnd.FAILED
+        self.note(ledger.OfferEnded, offer=record.offer, agent=record.agent, end=told)
+        offer = Offer(id=record.offer, call=record.id, queue=record.queue, agent=record.agent)
+        await self.house.acd.offer_ended(offer, end)
 
     async def _walk(self) -> None:
         while self.record.phase is not Phase.DONE:
@@ -161,6 +173,7 @@ class Session:
             "queue": record.queue,
             "agent": record.agent,
             "held": record.held,
+            "connected": record.talked,
             "recording": bool(record.recording),
             "since_ms": record.phase_since_ms,
             "started_ms": record.started_ms,
@@ -316,6 +329,8 @@ class Session:
             caller_left=by is EndedBy.CALLER,
             refused=self.refused,
         )
+        if self.media_lost:
+            by, outcome = EndedBy.SYSTEM, Outcome.MEDIA_SERVER_LOST
         ended_ms = self.caller.ended_ms or clock.utc_ms()
         self.note(ledger.CallEnded, at_ms=ended_ms, by=by, cause=self.caller.cause, outcome=outcome, witnessed=self.witnessed)
         self.house.board.show(Topic.CALLS, self.record.id, None)

@@ -30,7 +30,7 @@ async def test_a_wrong_key_is_told_and_asked_again(centre: Centre) -> None:
         await heard_prompt(centre, call, "zh/welcome")
         wrong = time.monotonic()
         await call.press("7")
-        await heard_prompt(centre, call, "zh/invalid", since=wrong)
+        await heard_prompt(centre, call, "zh/invalid-choice", since=wrong)
         await call.press("1")
         await centre.phase_of(caller.number, "queue")
         await call.hang_up()
@@ -76,14 +76,15 @@ async def test_keys_as_sip_info_count_too_or_do_no_harm(centre: Centre) -> None:
         await call.hang_up()
 
 
-async def test_who_never_presses_anything_is_let_go(centre: Centre) -> None:
+async def test_who_never_presses_anything_reaches_the_operator(centre: Centre) -> None:
     async with centre.caller() as caller:
         call = await caller.dial("4000")
         await call.answered()
-        await call.ended(90)
+        await centre.phase_of(caller.number, "queue", 90)
+        await call.hang_up()
         story = await centre.story(caller.number)
-    assert story["call"]["ended_by"] == "system"
-    assert len([event for event in events(story, "digits_pressed") if not event["digits"]]) >= 1
+    assert story["call"]["queue"] == "support"
+    assert [event["digits"] for event in events(story, "digits_pressed")] == ["", "", ""]
 
 
 async def test_a_flood_of_keys(centre: Centre) -> None:
@@ -93,4 +94,4 @@ async def test_a_flood_of_keys(centre: Centre) -> None:
         await call.press("*" * 40 + "7" * 20)
         await call.hang_up()
         story = await centre.story(caller.number)
-    assert story["call"]["outcome"] in ("abandoned_ivr", "self_service", "no_answer")
+    assert story["call"]["outcome"] in ("abandoned_ivr", "abandoned_queue")

@@ -67,7 +67,7 @@ async def test_two_callers_and_one_agent(centre: Centre) -> None:
         talk = await centre.given_talking(first, agent)
         waiting = await second.dial("4001")
         await centre.phase_of(second.number, "queue")
-        assert await waiting_in(centre, "sales") == 1
+        await until("one caller waits", lambda: one_waits(centre), 5)
         await talk.caller.hang_up()
         turn = await agent.rings()
         assert second.number in turn.invite["From"]  # type: ignore[index]
@@ -79,6 +79,10 @@ async def test_two_callers_and_one_agent(centre: Centre) -> None:
     assert story["call"]["outcome"] == "answered"
     assert [event["agent"] for event in events(story, "offered")] == ["1003"]
     await books_agree(centre, story)
+
+
+async def one_waits(centre: Centre) -> bool:
+    return await waiting_in(centre, "sales") == 1
 
 
 async def waiting_in(centre: Centre, queue: str) -> int:

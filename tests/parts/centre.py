@@ -162,7 +162,7 @@ class Centre:
         """An agent at the phone, ready for calls; offline afterwards."""
         async with self.agent(number) as phone:
             await self.set_state(number, "ready")
-            await self.agent_is(number, "ready")
+            await self.agent_is(number, "ready", "ringing")
             try:
                 yield phone
             finally:
@@ -190,7 +190,12 @@ class Centre:
         ringing = await agent.rings()
         await ringing.answer()
         await call.answered()
-        await self.phase_of(caller.number, "conversation")
+
+        async def connected() -> bool:
+            now = await self.live_call(caller.number)
+            return bool(now and now["connected"])
+
+        await until(f"the call of {caller.number} connected", connected, 15)
         return Talk(call, ringing)
 
     # What the centre says
