@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,6 +34,7 @@ _LEAST_FREE: Final = 512 * 1024 * 1024
 _STILL_S: Final = 0.15
 _STILL_LIMIT_S: Final = 2.0
 _ORPHAN_AFTER_S: Final = 6 * 3600
+_LOOK_EVERY_S: Final = 600.0
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.5, 30.0
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -72,13 +74,14 @@ class RecordingInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Recordings:
     """Takes raw audio in and gives it out again. One per worker; ``run`` is its one task."""
 
-    def __init__(self, pool: asyncpg.Pool, spool_dir: Path, keys_dir: Path) -> None:
+    def __init__(self, pool: asyncpg.Pool, spool_dir: Path, keys_dir: Path, *, least_free: int = _LEAST_FREE) -> None:
         self._pool = pool
         self._spool = spool_dir
         self._keys = Keys(keys_dir)
         self._work: asyncio.Queue[str] = asyncio.Queue()
         self._months: set[str] = set()
-        self._live: set[str] = set()
+        self._waiting: dict[str, float] = {}
+        self._least_free = least_free
         spool_dir.mkdir(parents=True, exist_ok=True)
 
     # Writing
@@ -94,15 +97,14 @@ class Recordings:
 
     def begin(self, recording: str, *, call: str, leg: str, started_ms: int) -> Path:
         """Make ready to record; returns the file to write. NoRoom before the disk is full."""
-        if shutil.disk_usage(self._spool).free < _LEAST_FREE:
-            raise NoRoom(f"less than {_LEAST_FREE >> 20} MB are free; this call is not recorded")
-        self._live.add(recording)
+        if shutil.disk_usage(self._spool).free < self._least_free:
+            raise NoRoom(f"less than {self._least_free >> 20} MB are free; this call is not recorded")
         self._write(Sidecar(id=recording, call=call, leg=leg, started_ms=started_ms))
         return self.path_for(recording)
 
     def _write(self, sidecar: Sidecar) -> None:
         path = self._sidecar(sidecar.id)
-        draft = path.with_suffix(".new")
+        draft = path.with_suffix(f".{secrets.token_hex(4)}.new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(msgspec.json.encode(sidecar))
         draft.replace(path)
@@ -114,8 +116,13 @@ class Recordings:
             return
         sidecar.ended_ms = ended_ms
         await asyncio.to_thread(self._write, sidecar)
-        self._live.discard(recording)
-        self._work.put_nowait(recording)
+        self._queue(recording)
+
+    def _queue(self, recording: str) -> None:
+        """Once each: two intakes of one recording would write into one another's files."""
+        if recording not in self._waiting:
+            self._waiting[recording] = _RETRY_FIRST_S
+            self._work.put_nowait(recording)
 
     def _read(self, recording: str) -> Sidecar | None:
         try:
@@ -129,26 +136,30 @@ class Recordings:
     # Intake
 
     def backlog(self) -> int:
-        """Recordings that wait to be taken in."""
-        return self._work.qsize()
+        """Recordings that are not yet in the store: waiting, being taken in, or to be tried again."""
+        return len(self._waiting)
 
     async def run(self) -> None:
         """Take recordings in until cancelled, beginning with those a crash has left."""
-        for recording in await asyncio.to_thread(self._left_over):
-            self._work.put_nowait(recording)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_for_left_over(), name="recordings: leftovers")
             for number in range(_AT_ONCE):
                 group.create_task(self._take_in(), name=f"recordings: intake {number}")
+
+    async def _look_for_left_over(self) -> None:
+        while True:
+            for recording in await asyncio.to_thread(self._left_over):
+                self._queue(recording)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     def _left_over(self) -> list[str]:
         """Finished ones, and unfinished ones nobody has written to for so long that their call can't be up."""
         found = []
         for path in sorted(self._spool.glob("*.json")):
             sidecar = self._read(path.stem) if is_id(path.stem, Kind.RECORDING) else None
-            if sidecar is None or sidecar.id in self._live:
+            if sidecar is None:
                 continue
-            raw = self.path_for(sidecar.id)
-            touched_s = (raw if raw.exists() else path).stat().st_mtime
+            touched_s = max(_touched_s(path), _touched_s(self.path_for(sidecar.id)))
             if sidecar.ended_ms is not None or clock.utc_ms() / 1000 - touched_s > _ORPHAN_AFTER_S:
                 found.append(sidecar.id)
         return found
@@ -156,20 +167,18 @@ class Recordings:
     async def _take_in(self) -> None:
         while True:
             recording = await self._work.get()
-            delay_s = _RETRY_FIRST_S
-            while True:
-                try:
-                    await self._store(recording)
-                    break
-                except _AWAY as error:
-                    _log.warning(
-                        "a recording waits", recording=recording, reason=f"{type(error).__name__}: {error}"[:200], again_in_s=delay_s
-                    )
-                    await asyncio.sleep(delay_s)
-                    delay_s = min(delay_s * 2, _RETRY_MOST_S)
-                except Exception:
-                    _log.exception("a recording could not be taken in; its raw file stays", recording=recording)
-                    break
+            try:
+                await self._store(recording)
+            except _AWAY as error:
+                delay_s = self._waiting[recording]
+                _log.warning("a recording waits", recording=recording, reason=f"{type(error).__name__}: {error}"[:200], again_in_s=delay_s)
+                self._waiting[recording] = min(delay_s * 2, _RETRY_MOST_S)
+                # Not slept here: one recording that can't be stored must not hold up the others.
+                asyncio.get_running_loop().call_later(delay_s, self._work.put_nowait, recording)
+                continue
+            except Exception:
+                _log.exception("a recording could not be taken in; its raw file stays", recording=recording)
+            self._waiting.pop(recording, None)
 
     async def _store(self, recording: str) -> None:
         sidecar = await asyncio.to_thread(self._read, recording)
@@ -184,8 +193,12 @@ class Recordings:
                 await self._store_audio(sidecar, raw, size)
             else:
                 await self._store_failure(sidecar, "nothing was recorded: the file is empty or missing")
-        for suffix in (".raw", ".opus", ".json"):
-            self.path_for(recording).with_suffix(suffix).unlink(missing_ok=True)
+        await asyncio.to_thread(self._clear, recording)
+
+    def _clear(self, recording: str) -> None:
+        """The sidecar last: as long as it is there, whatever is left is found again."""
+        for path in (*self._spool.glob(f"{recording}.*.opus"), self.path_for(recording), self._sidecar(recording)):
+            path.unlink(missing_ok=True)
 
     async def _add_month(self, sidecar: Sidecar) -> None:
         month = clock.from_ms(sidecar.started_ms)
@@ -206,7 +219,7 @@ class Recordings:
             waited_s += _STILL_S
 
     async def _store_audio(self, sidecar: Sidecar, raw: Path, size: int) -> None:
-        opus = raw.with_suffix(".opus")
+        opus = raw.with_suffix(f".{secrets.token_hex(4)}.opus")
         try:
             await encode(raw, opus)
         except EncodingFailed as error:
@@ -289,6 +302,13 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _touched_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _encrypt_all(data_key: bytes, recording: str, plain: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ on conflict (started_at, recording, number) do update set body = excluded.body""
 ADD_RECORDING: Final = """insert into recordings (id, call, leg, started_at, duration_ms, size, sha256, key_id, wrapped_key, state, reason)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (id) do update set duration_ms = excluded.duration_ms,
 size = excluded.size, sha256 = excluded.sha256, key_id = excluded.key_id, wrapped_key = excluded.wrapped_key,
-state = excluded.state, reason = excluded.reason, stored_at = now() where recordings.state = 'failed'"""
+state = excluded.state, reason = excluded.reason, stored_at = now() where recordings.state = 'failed' returning id"""
 """A recording that is whole in the store, or why there is none; one that is stored stays as it is."""
 READ: Final = "select * from recordings where id = $1"
 """One recording."""
@@ -33,12 +33,16 @@ ADD_MONTH: Final = (
 
 
 async def add(pool: asyncpg.Pool, row: dict[str, Any], chunks: Iterable[bytes]) -> None:
-    """Put a recording in, whole or not at all."""
+    """Put a recording in, whole or not at all; one that is stored already is not touched.
+
+    The row goes first: it holds off anyone else storing the same recording, whose chunks are under another data key.
+    """
+    columns = ("id", "call", "leg", "started_at", "duration_ms", "size", "sha256", "key_id", "wrapped_key", "state", "reason")
     async with pool.acquire() as connection, connection.transaction():
+        if await connection.fetchval(ADD_RECORDING, *(row[column] for column in columns)) is None:
+            return
         for number, body in enumerate(chunks):
             await connection.execute(ADD_CHUNK, row["id"], row["started_at"], number, body)
-        columns = ("id", "call", "leg", "started_at", "duration_ms", "size", "sha256", "key_id", "wrapped_key", "state", "reason")
-        await connection.execute(ADD_RECORDING, *(row[column] for column in columns))
 
 
 async def read(pool: asyncpg.Pool, recording: str) -> dict[str, Any] | None:
