@@ -18,6 +18,8 @@ ALL_FLOWS: Final = "select name, version, body from flows order by name, version
 """Every version of every flow: calls that began on an older one end on it."""
 READ_FLOW: Final = "select body from flows where name = $1 and ($2::integer is null or version = $2) order by version desc limit 1"
 """A flow, the newest or a certain version."""
+TAKE_TURN: Final = "select pg_advisory_xact_lock(hashtextextended('flow:' || $1::text, 0))"
+"""One at a time saves a flow: two would both count to the same version."""
 ADD_FLOW: Final = """insert into flows (name, version, body, author)
 select $1, coalesce(max(version), 0) + 1, $2::jsonb || jsonb_build_object('version', coalesce(max(version), 0) + 1), $3
 from flows where name = $1 returning version"""
@@ -27,7 +29,9 @@ from flows where name = $1 returning version"""
 async def save_flow(pool: asyncpg.Pool, raw: Any, author: str) -> Flow:
     """Check a flow and save it as a new version; BadFlow with every place and reason when it can't be run."""
     flow = check_flow(raw)
-    version = await pool.fetchval(ADD_FLOW, flow.name, flow.model_dump(mode="json", by_alias=True), author)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(TAKE_TURN, flow.name)
+        version = await connection.fetchval(ADD_FLOW, flow.name, flow.model_dump(mode="json", by_alias=True), author)
     return flow.model_copy(update={"version": version})
 
 
