@@ -25,7 +25,7 @@ from callcenter.basics.tasks import Tasks
 _log = get_logger(__name__)
 _ACTION_S: Final = 5.0
 _CONNECT_S: Final = 3.0
-_PING_EVERY_S: Final = 2.0
+_PING_EVERY_S, _PING_LIMIT_S = 2.0, 1.5
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.1, 2.0
 _REACHABLE: Final = frozenset({"Avail", "Available", "Reachable", "NonQual", "NonQualified", "Created", "Unknown", "Updated"})
 
@@ -42,7 +42,9 @@ class AmiEvents:
         self._overflowed = False
 
     def deliver(self, event: Mapping[str, str]) -> None:
-        """Put an event in."""
+        """Put an event in; after an overflow nothing more, so that no reader takes a stream with a gap for a whole one."""
+        if self._overflowed:
+            return
         if len(self._events) >= self._limit:
             self._overflowed = True
         else:
@@ -169,7 +171,7 @@ class Ami:
                 async with asyncio.timeout(_PING_EVERY_S):
                     await link.lost.wait()
             except TimeoutError:
-                await self._send(link, {"Action": "Ping"}, _CONNECT_S)
+                await self._send(link, {"Action": "Ping"}, _PING_LIMIT_S)
         _log.warning("AMI is disconnected")
 
     def _deliver(self, event: Any) -> None:

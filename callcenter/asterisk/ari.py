@@ -128,6 +128,10 @@ class Ari:
                 except (aiohttp.ClientError, TimeoutError, OSError, CallCenterError) as error:
                     was_up = False
                     _log.warning("ARI can't be reached", reason=f"{type(error).__name__}: {error}"[:200], again_in_s=round(delay_s, 2))
+                except Exception:
+                    # Of on_connected, whose stores may be away just now: without this connection there are no calls at all.
+                    was_up = False
+                    _log.exception("what follows a connection to ARI failed", again_in_s=round(delay_s, 2))
                 delay_s = self._limits.first_retry_s if was_up else min(delay_s * 2, self._limits.longest_retry_s)
                 await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
 

@@ -51,10 +51,10 @@ def decode(frame: str | bytes) -> Frame:
     """What a frame is; never raises, whatever stands in it."""
     try:
         decoded: Frame = _decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         try:
             kind = _head_decoder.decode(frame).type
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             kind = ""
         return Strange(kind=kind[:60], reason=str(error)[:200])
     return decoded
@@ -112,7 +112,7 @@ def _body(text: str) -> Any:
         return None
     try:
         return _any_decoder.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return text
 
 
