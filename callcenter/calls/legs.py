@@ -25,6 +25,8 @@ class Leg:
         self.name = name
         self.role = role
         self.party = party
+        self.arrived = asyncio.Event()
+        """Set when the channel is in our application: before that Asterisk refuses to dial it."""
         self.answered = asyncio.Event()
         self.settled = asyncio.Event()
         """Set when it was answered, refused or ended: what a ringing phone is waited for."""

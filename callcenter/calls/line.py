@@ -20,6 +20,8 @@ from callcenter.ivr.asks import Digits, Gather
 from callcenter.ledger import events as ledger
 
 _LONGEST_PROMPT_S = 300.0
+_ARRIVAL_S = 2.0
+"""A created channel comes into our application within a millisecond or two."""
 _DIAL_BACKSTOP_S = 5
 """Asterisk's own ring time-out is later than ours by this: it only counts when we are gone."""
 
@@ -141,6 +143,8 @@ async def _dial(session: Session, leg: Leg, ring_timeout_s: float) -> None:
         },
     )
     session.save(other=leg.as_record(), agent=leg.party)
+    async with asyncio.timeout(_ARRIVAL_S):
+        await leg.arrived.wait()
     await leg.channel.dial(session.caller.channel.id, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
 
 

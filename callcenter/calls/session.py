@@ -233,6 +233,10 @@ class Session:
             if event.dialstatus == "ANSWER":
                 self._answered(leg, clock.parse_asterisk(event.timestamp))
 
+    def _on_arrived(self, event: ari.StasisStart) -> None:
+        if leg := self.legs.get(event.channel.id):
+            leg.arrived.set()
+
     def _on_state(self, event: ari.ChannelStateChange) -> None:
         if event.channel.state == "Up" and (leg := self.legs.get(event.channel.id)):
             self._answered(leg, clock.parse_asterisk(event.timestamp))
@@ -356,6 +360,7 @@ class Session:
 _HANDLERS: dict[type[Any], Callable[[Session, Any], None]] = {
     ari.ChannelDtmfReceived: Session._on_digit,
     ari.PlaybackFinished: Session._on_playback_finished,
+    ari.StasisStart: Session._on_arrived,
     ari.Dial: Session._on_dial,
     ari.ChannelStateChange: Session._on_state,
     ari.ChannelHangupRequest: Session._on_hangup_request,
