@@ -86,17 +86,17 @@ def main(folder: Path, version: str) -> None:
     for name in ("AsteriskInfo", "AsteriskPing", "Variable", "Application", "StoredRecording", "LiveRecording"):
         if name in everything and name not in resources:
             resources += [inner for inner in needed([name], everything) if inner not in resources] + [name]
-    text = f'"""What Asterisk tells of its things. {head}"""\n\nfrom __future__ import annotations\n\nfrom typing import Any\n\nimport msgspec\n\n\n'
+    imports = "from __future__ import annotations\n\nfrom typing import Any, TypeAlias\n\nimport msgspec\n\n"
+    text = f'"""What Asterisk tells of its things. {head}"""\n\n{imports.replace(", TypeAlias", "")}\n'
     text += "\n\n".join(struct(name, everything[name], "msgspec.Struct") for name in resources)
     (TARGET / "resources.py").write_text(text)
     used = sorted({RENAMED.get(name, name) for name in resources})
-    text = (
-        f'"""Every event of ARI. {head}"""\n\nfrom __future__ import annotations\n\nfrom typing import Any, TypeAlias\n\nimport msgspec\n\n'
-    )
+    text = f'"""Every event of ARI. {head}"""\n\n{imports}'
     text += f"from callcenter.asterisk.resources import {', '.join(used)}\n\n\n"
     text += (
         'class AriEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):\n    """What every event has."""\n\n'
-        '    application: str = ""\n    timestamp: str = ""\n    """When, by Asterisk\'s clock (``clock.parse_asterisk``)."""\n    asterisk_id: str = ""\n\n\n'
+        '    application: str = ""\n    timestamp: str = ""\n    """When, by Asterisk\'s clock (``clock.parse_asterisk``)."""\n'
+        '    asterisk_id: str = ""\n\n\n'
     )
     text += "\n\n".join(struct(name, everything[name], "AriEvent", f', tag="{name}"') for name in events)
     text += "\n\nAnyEvent: TypeAlias = (\n    " + "\n    | ".join(events) + "\n)\n"

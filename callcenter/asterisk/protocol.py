@@ -116,11 +116,12 @@ def _body(text: str) -> Any:
         return text
 
 
-_MENTIONS: Final = ("channel", "peer", "caller", "bridge", "playback", "recording", "replace_channel")
+_MENTIONED: Final = ("ChannelData", "BridgeData", "PlaybackData", "LiveRecordingData")
 
 
 def _fields_of(kind: type[events.AriEvent]) -> tuple[str, ...]:
-    return tuple(field for field in _MENTIONS if field in kind.__struct_fields__)
+    """The fields that hold a channel, a bridge, a playback or a recording, whatever their names."""
+    return tuple(field for field, text in kind.__annotations__.items() if str(text).partition(" ")[0] in _MENTIONED)
 
 
 _FIELDS: dict[type[events.AriEvent], tuple[str, ...]] = {}

@@ -29,7 +29,7 @@ class Subscription:
         self._board = board
         self._limit = limit
         self._events: deque[AriEvent] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
         self._overflowed = False
         self._closed = False
         self.ids: set[str] = set()
@@ -68,8 +68,9 @@ class Subscription:
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def next(self, timeout_s: float | None = None) -> AriEvent:
         """The next event. TimeoutError after ``timeout_s`` seconds, SubscriptionOverflowed, StopAsyncIteration when closed."""
@@ -79,11 +80,12 @@ class Subscription:
                     raise SubscriptionOverflowed(f"more than {self._limit} events were waiting")
                 if self._closed:
                     raise StopAsyncIteration
-                self._waiter = asyncio.get_running_loop().create_future()
+                waiter = asyncio.get_running_loop().create_future()
+                self._waiters.add(waiter)
                 try:
-                    await self._waiter
+                    await waiter
                 finally:
-                    self._waiter = None
+                    self._waiters.discard(waiter)
         return self._events.popleft()
 
     def __aiter__(self) -> Self:

@@ -36,6 +36,7 @@ async def _playing(session: Session, sounds: Sequence[str]) -> AsyncIterator[tup
     playback_id = new_id(Kind.PLAYBACK, clock.utc_ms())
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     session.playbacks[playback_id] = over
+    session.save(playback=playback_id)
     try:
         yield await session.caller.channel.play(media(session, sounds), playback_id), over
     finally:

@@ -56,6 +56,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recording: str = ""
     monitor: str = ""
     """Asterisk's MixMonitor id."""
+    playback: str = ""
+    """What is being played to the caller: a worker after us stops it."""
     voicemail_box: str = ""
     talked: bool = False
     held: bool = False

@@ -72,6 +72,10 @@ async def _resume(
     over = [leg for leg in legs if leg.channel.id not in channels]
     session.note(ledger.Recovered, node=calls.house.node, action="closed" if session.caller in over else "resumed")
     _tell_ends(session, over, ends)
+    if record.playback and not session.caller.ended.is_set():
+        with suppress(AsteriskRefused):
+            await calls.house.ari.playback(record.playback).stop()
+    session.moved = True
     for leg in legs:
         if leg in over:
             continue

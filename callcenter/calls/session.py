@@ -34,6 +34,7 @@ _MAX_DIGITS_WAITING = 64
 _FINISH_LIMIT_S = 5.0
 _LAST_WORDS_LIMIT_S = 2.0
 _AWAY_LIMIT_S = 60.0
+_MOVE_LIMIT_S = 20.0
 _NORMAL_CLEARING = 16
 _CANCEL_AGAIN_S = 0.05
 
@@ -56,6 +57,8 @@ class Session:
         self.refusal_cause = ""
         self.ended_by: EndedBy | None = None
         self.witnessed = False
+        self.moved = False
+        """Taken over from a worker before us: Asterisk brings the channel over in its own time."""
         self.media_lost = False
         """Asterisk itself died: no leg has a true end."""
         self._events = events
@@ -71,6 +74,7 @@ class Session:
         pump = self.house.tasks.start(self._pump(), f"pump {self.record.id}")
         self._life = asyncio.current_task()
         try:
+            await self._settle_in()
             await self._live()
         except asyncio.CancelledError:
             if not self.caller.ended.is_set():
@@ -89,6 +93,16 @@ class Session:
                 await self._finish()
             await cancel_and_wait(pump)
             self._events.close()
+
+    async def _settle_in(self) -> None:
+        """Wait until a channel taken over is in our application: what it is told before is lost.
+
+        In a bridge it comes over without leaving it, and nothing needs to be told.
+        """
+        if self.moved and self.record.phase is not Phase.CONVERSATION:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MOVE_LIMIT_S):
+                    await self.caller.arrived.wait()
 
     async def _live(self) -> None:
         """Walk; when Asterisk is out of reach meanwhile, go on from the record once it is back."""

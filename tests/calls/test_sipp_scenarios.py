@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from asyncpg import Record
 
 from tests.calls.books import events
 from tests.calls.words import recording_of
 from tests.parts.centre import Centre
 from tests.parts.hearing import decode_opus, hears_tone
 from tests.parts.sipp import sipp
+from tests.parts.waiting import until
 
 
 def _trunk(centre: Centre) -> str:
@@ -73,6 +75,13 @@ async def test_ten_callers_one_after_the_other_and_three_agents(centre: Centre, 
         arguments = ["-m", "10", "-r", "2", "-s", "4001", "-d", "6000", _trunk(centre)]
         async with sipp("caller_talks_and_hangs_up", tmp_path, arguments, caller="137000000[call_number]") as caller:
             await caller.went_well(60)
-    rows = await centre.db.fetch("select outcome, agent from calls where caller like '137000000%' and ended_at is not null")
-    assert len(rows) == 10
+
+    async def all_booked() -> list[Record] | None:
+        rows: list[Record] = await centre.db.fetch(
+            "select outcome, agent from calls where caller like '137000000%' and ended_at is not null"
+        )
+        return rows if len(rows) == 10 else None
+
+    rows = await until("ten calls in the books", all_booked, 10)
+    assert rows
     assert {row["agent"] for row in rows if row["outcome"] == "answered"} <= set(numbers)
