@@ -28,9 +28,7 @@ def test_every_phase_leads_to_the_end() -> None:
         assert Phase.DONE in reached
 
 
-@given(
-    last=st.sampled_from(Phase), talked=st.booleans(), message_left=st.booleans(), caller_left=st.booleans(), refused=st.booleans()
-)
+@given(last=st.sampled_from(Phase), talked=st.booleans(), message_left=st.booleans(), caller_left=st.booleans(), refused=st.booleans())
 def test_every_end_has_one_name(last: Phase, talked: bool, message_left: bool, caller_left: bool, refused: bool) -> None:
     outcome = outcome_of(last=last, talked=talked, message_left=message_left, caller_left=caller_left, refused=refused)
     assert (outcome is Outcome.ANSWERED) == talked
