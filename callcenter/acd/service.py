@@ -253,9 +253,19 @@ class Acd:
             self._arm_wrapup(number, call, wrap_up_s)
 
     async def forget_strangers(self, living: set[str]) -> None:
-        """After a crash: calls still waiting in Redis that no longer live are taken out."""
+        """After a crash: calls still waiting in Redis that no longer live are taken out, and agents they held are free."""
         for call in await self._matching.known_calls(self._queues) - living:
             await self._insist(lambda call=call: self._matching.leave(clock.utc_ms(), call))  # type: ignore[misc]
+        for number in self._agents:
+            facts = await self._matching.agent(number)
+            call, activity = facts.get("call", ""), facts.get("activity", "")
+            if activity not in {AgentState.RINGING, AgentState.TALKING} or call in living:
+                continue
+            _log.warning("an agent held by a call that is gone is free again", agent=number, call=call)
+            if offer := facts.get("offer"):
+                await self.offer_ended(Offer(id=offer, call=call, queue="", agent=number), OfferEnd.CALLER_GONE)
+            else:
+                await self.call_over(number, call, None)
 
     def _wrap_up_s(self, queue: str | None) -> int:
         if queue in self._queues:

@@ -211,14 +211,13 @@ class Ami:
 
     # What is used
 
-    async def mix_monitor(self, channel_name: str, file: str, options: str = "D") -> str:
-        """Record a live channel into ``file`` (``D``: raw stereo, what it says left, what it hears right); the monitor's id."""
-        answer = await self.action("MixMonitor", Channel=channel_name, File=file, Options=options)
-        return str(answer.mixmonitorid)
+    async def mix_monitor(self, channel_name: str, file: str, options: str = "D") -> None:
+        """Record a live channel into ``file`` (``D``: raw stereo, what it says left, what it hears right); one at a time."""
+        await self.action("MixMonitor", Channel=channel_name, File=file, Options=options)
 
-    async def stop_mix_monitor(self, channel_name: str, monitor: str) -> None:
+    async def stop_mix_monitor(self, channel_name: str) -> None:
         """Close the file."""
-        await self.action("StopMixMonitor", Channel=channel_name, MixMonitorID=monitor)
+        await self.action("StopMixMonitor", Channel=channel_name)
 
     async def mute_mix_monitor(self, channel_name: str, on: bool, direction: str = "both") -> None:
         """Write silence (``on``) or the voices again; ``direction``: read, write or both."""

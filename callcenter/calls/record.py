@@ -55,7 +55,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bridge: str = ""
     recording: str = ""
     monitor: str = ""
-    """Asterisk's MixMonitor id."""
+    """The channel that is being recorded, by its name; empty when none is."""
     playback: str = ""
     """What is being played to the caller: a worker after us stops it."""
     voicemail_box: str = ""

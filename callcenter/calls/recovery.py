@@ -38,7 +38,7 @@ async def recover(calls: Calls, witness_file: Path, app: str, app_prefix: str) -
     bridges = [bridge.id for bridge in await house.ari.list_bridges()]
     todo = plan(records, channels, bridges, app_prefix)
     ends = await _ends(witness_file, records)
-    await house.acd.forget_strangers({record.id for record in todo.resume})
+    await house.acd.forget_strangers({record.id for record in records})
     for record in todo.close:
         _log.info("a call ended while no worker was there", call=record.id)
         await _resume(calls, record, channels, ends, app)

@@ -90,6 +90,7 @@ class Session:
         finally:
             self._finishing = True
             if not self._leaving:
+                _forget_cancellation()
                 await self._finish()
             await cancel_and_wait(pump)
             self._events.close()
@@ -131,16 +132,21 @@ class Session:
                 self.note(ledger.LeftQueue, queue=record.queue, why="answered")
                 record = record.evolve(phase=Phase.ANNOUNCING, offer="")
             else:
-                if other:
-                    await self.hang_up(other)
+                await self._hang_up_old(other)
                 record = record.evolve(offer="", agent="", other=None)
         elif record.phase is Phase.DIRECT and other:
-            await self.hang_up(other)
+            await self._hang_up_old(other)
             record = record.evolve(other=None)
         elif record.phase is Phase.ANNOUNCING and not alive:
             record = record.evolve(phase=Phase.QUEUE, agent="", other=None)
         self.record = record
         self.save()
+
+    async def _hang_up_old(self, leg: Leg | None) -> None:
+        """Hang up a phone of before; Asterisk tells its end only to the worker that made it."""
+        if leg and not leg.ended.is_set():
+            await self.hang_up(leg)
+            self.leg_over(leg, _NORMAL_CLEARING, "", clock.utc_ms())
 
     async def _end_old_offer(self, record: CallRecord, end: OfferEnd) -> None:
         """End the offer of a worker before us: the agent is free again, or talks."""
@@ -369,6 +375,13 @@ class Session:
             await self.house.acd.call_over(self.record.agent, self.record.id, self.record.queue if self.record.talked else None)
         if self.caller.role is LegRole.AGENT:
             await self.house.acd.call_over(self.caller.party, self.record.id, None)
+
+
+def _forget_cancellation() -> None:
+    """The caller has left, which is done with: to asyncio's time limits (3.11) a cancelled task stays cancelled until told."""
+    task = asyncio.current_task()
+    while task and task.cancelling():
+        task.uncancel()
 
 
 _HANDLERS: dict[type[Any], Callable[[Session, Any], None]] = {

@@ -16,7 +16,7 @@ from callcenter.live import keys
 _log = get_logger(__name__)
 _LIMIT_S = 1.0
 _RETRY_S = 0.2
-_GATHER_S = 0.005
+_GATHER_S = 0.001
 
 
 def _text(value: Any) -> str:

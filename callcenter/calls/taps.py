@@ -22,13 +22,13 @@ async def start(session: Session) -> None:
     recording = new_id(Kind.RECORDING, now)
     try:
         path = session.house.recordings.begin(recording, call=session.record.id, leg=session.caller.leg, started_ms=now)
-        monitor = await session.house.ami.mix_monitor(session.caller.name, str(path), options="D")
+        await session.house.ami.mix_monitor(session.caller.name, str(path), options="D")
     except (CallCenterError, OSError) as error:
         session.log.error("the call is not recorded", reason=str(error))
         session.note(ledger.RecordingFailed, recording=recording, reason=str(error)[:200])
         return
     session.note(ledger.RecordingStarted, recording=recording, leg=session.caller.leg)
-    session.save(recording=recording, monitor=monitor)
+    session.save(recording=recording, monitor=session.caller.name)
 
 
 async def stop(session: Session) -> None:
@@ -37,7 +37,7 @@ async def stop(session: Session) -> None:
         return
     if not session.caller.ended.is_set():
         try:
-            await session.house.ami.stop_mix_monitor(session.caller.name, session.record.monitor)
+            await session.house.ami.stop_mix_monitor(session.record.monitor)
         except (AsteriskRefused, AsteriskAway) as error:
             session.log.info("the recording ended with its channel", reason=str(error))
     session.record = session.record.evolve(monitor="")
@@ -69,4 +69,4 @@ async def resume(session: Session, by: str) -> None:
 async def _mute(session: Session, silent: bool) -> None:
     if not session.record.monitor:
         raise TooLate("this call is not being recorded")
-    await session.house.ami.mute_mix_monitor(session.caller.name, silent)
+    await session.house.ami.mute_mix_monitor(session.record.monitor, silent)
