@@ -7,6 +7,7 @@ panoramisk speaks the protocol; this file gives it what it has not: a limit for 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 import random
 from collections import deque
@@ -77,10 +78,11 @@ class _Link(Manager):  # type: ignore[misc]
         quiet.setLevel(logging.CRITICAL)
         super().__init__(loop=loop, log=quiet)
         self.lost = asyncio.Event()
+        self.pending: set[asyncio.Future[Any]] = set()
         self._on_event = on_event
 
     def attach(self, protocol: AMIProtocol) -> None:
-        """Take a fresh connection."""
+        """Take a fresh connection, before anything has come over it."""
         self.protocol = protocol
         protocol.queue = deque()
         protocol.factory = self
@@ -90,13 +92,46 @@ class _Link(Manager):  # type: ignore[misc]
         self.responses = protocol.responses
 
     def connection_lost(self, exc: object) -> None:
-        """The connection is gone; its owner opens another."""
+        """The connection is gone, and with it every answer that was waited for; its owner opens another."""
         self.lost.set()
+        self.fail_pending()
+
+    def fail_pending(self) -> None:
+        """Let nobody wait for an answer that can't come: panoramisk would keep the actions for the next connection."""
+        self.awaiting_actions.clear()
+        for waiting in self.pending:
+            if not waiting.done():
+                waiting.set_exception(AsteriskAway("the AMI connection broke before the answer came"))
+                waiting.exception()
+        self.pending.clear()
+
+    def forget(self, answer: asyncio.Future[Any]) -> None:
+        """Nobody waits for this answer any more; should it come after all, it is dropped."""
+        self.pending.discard(answer)
+        for key in [key for key, action in self.responses.items() if action.future is answer]:
+            del self.responses[key]
 
     def dispatch(self, event: Any) -> list[str]:
         """Hand an event on."""
         self._on_event(event)
         return []
+
+
+class _Protocol(AMIProtocol):  # type: ignore[misc]
+    """panoramisk's protocol, attached from its first byte on, and whole where the network cuts a character in two."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+        self._characters = codecs.getincrementaldecoder("utf8")("replace")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected."""
+        super().connection_made(transport)
+        self._link.attach(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come; those of an unfinished character wait for the rest."""
+        super().data_received(self._characters.decode(data).encode())
 
 
 class Ami:
@@ -145,8 +180,7 @@ class Ami:
         loop = asyncio.get_running_loop()
         link = _Link(loop, self._deliver)
         async with asyncio.timeout(_CONNECT_S):
-            _, protocol = await loop.create_connection(AMIProtocol, *self._address)
-        link.attach(protocol)
+            _, protocol = await loop.create_connection(lambda: _Protocol(link), *self._address)
         try:
             user, secret = self._credentials
             await self._send(link, {"Action": "Login", "Username": user, "Secret": secret, "Events": "on"}, _CONNECT_S)
@@ -157,13 +191,8 @@ class Ami:
         finally:
             self._link = None
             self._up.clear()
-            pending = list(link.responses.values())
             protocol.close()
-            link.awaiting_actions.clear()
-            for action in pending:
-                if not action.future.done():
-                    action.future.set_exception(AsteriskAway("the AMI connection broke before the answer came"))
-                    action.future.exception()
+            link.fail_pending()
 
     async def _watch(self, link: _Link) -> None:
         while not link.lost.is_set():
@@ -185,11 +214,15 @@ class Ami:
             if any(char in str(value) for char in "\r\n"):
                 raise BadRequest(f"{name}: a line break has no place in an AMI value", field=name)
         what = action["Action"]
+        waiting = link.send_action(action, as_list=as_list)
+        link.pending.add(waiting)
         try:
             async with asyncio.timeout(limit_s):
-                answer = await link.send_action(action, as_list=as_list)
+                answer = await waiting
         except TimeoutError:
             raise AsteriskAway(f"AMI {what}: no answer within {limit_s:g} s") from None
+        finally:
+            link.forget(waiting)
         first = answer[0] if isinstance(answer, list) else answer
         if str(first.response) not in {"Success", "Goodbye", "Follows"}:
             text = str(first.message)
