@@ -267,7 +267,7 @@ def project(events: Iterable[e.Event]) -> Projected:
     if talker := next((segment.agent for segment in segments if segment.kind == "talking" and segment.agent), ""):
         row.agent = talker
     elif not row.agent:
-        row.agent = next((leg.party for leg in legs.values() if leg.role == LegRole.AGENT), "")
+        row.agent = next((leg.party for leg in reversed(legs.values()) if leg.role == LegRole.AGENT), "")
     return Projected(row, tuple(legs.values()), tuple(segments))
 
 
