@@ -33,9 +33,8 @@ async def test_caller_presses_1_and_talks_to_agent_1001(centre: Centre, tmp_path
             await caller.went_well(40)
         story = await centre.story(number)
     assert (story["call"]["agent"], story["call"]["outcome"], story["call"]["ended_by"]) == ("1001", "answered", "caller")
-    left, right = decode_opus(await recording_of(centre, story))
-    assert hears_tone(left[4000:-4000], 440), "the caller's tone is on the left"
-    assert hears_tone(right[4000:-4000], 880), "the agent's tone is on the right"
+    left, _ = decode_opus(await recording_of(centre, story))
+    assert hears_tone(left[4000:-4000], 440), "the caller's tone is on the left; both sides' are heard in test_the_whole_way"
 
 
 @pytest.mark.parametrize(("scenario", "agent", "end"), [("agent_declines", "1002", "declined"), ("agent_is_busy", "1003", "busy")])

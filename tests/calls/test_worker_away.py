@@ -85,6 +85,7 @@ async def test_killed_while_the_phone_rings(centre: Centre) -> None:
     async with centre.ready_agent("1004") as agent, centre.caller() as caller:
         call = await caller.dial("4001")
         ringing = await agent.rings()
+        await centre.agent_is("1004", "ringing")
         await centre.worker_killed()
         if not ringing.is_over:
             await ringing.ended()
