@@ -1,11 +1,13 @@
 """The words of the trade: ids, numbers, languages, directions, causes. Pure.
 
 Ids tell kind and birth: 10 characters of milliseconds since 1970 in Crockford base 32 (so they sort by
-time), 10 random characters, then the kind: ``01jd8m3x9kq2v7t0h5wz-call``.
+time), 10 random characters, then the kind: ``01jd8m3x9kq2v7t0h5wz-call``. Of events' 10 random characters the first six
+(and a bit) count up within a process: its events keep their order within a millisecond.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import secrets
@@ -16,6 +18,10 @@ _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(first + second for first in _BASE32 for second in _BASE32)
 _noise = random.Random(secrets.randbits(256))
 """Ids only have to differ; what must not be guessed is guarded by rights, never by its id."""
+_SEQUENCE_BITS: Final = 32
+_SEQUENCE_MASK: Final = (1 << _SEQUENCE_BITS) - 1
+_sequence = itertools.count(_noise.getrandbits(_SEQUENCE_BITS - 1))
+"""Begins in the lower half, so that a worker's events keep their order for two thousand million of them."""
 _ID: Final = re.compile(r"[0-9a-hjkmnp-tv-z]{20}-(call|leg|br|rec|play|evt|node|fork)")
 
 
@@ -81,8 +87,12 @@ class Outcome(StrEnum):
 
 
 def new_id(kind: Kind, now_ms: int) -> str:
-    """Make an id of ``kind`` born at ``now_ms`` (UTC milliseconds since 1970)."""
-    number = now_ms << 50 | _noise.getrandbits(50)
+    """Make an id of ``kind`` born at ``now_ms`` (UTC milliseconds since 1970); of two events the one made first sorts first
+    when they were born in the same millisecond."""
+    tail = _noise.getrandbits(50)
+    if kind is Kind.EVENT:
+        tail = (next(_sequence) & _SEQUENCE_MASK) << (50 - _SEQUENCE_BITS) | tail >> _SEQUENCE_BITS
+    number = now_ms << 50 | tail
     return (
         f"{_PAIRS[number >> 90 & 1023]}{_PAIRS[number >> 80 & 1023]}{_PAIRS[number >> 70 & 1023]}{_PAIRS[number >> 60 & 1023]}"
         f"{_PAIRS[number >> 50 & 1023]}{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}"

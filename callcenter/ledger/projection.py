@@ -88,22 +88,15 @@ class Projected(msgspec.Struct, frozen=True):
     segments: tuple[Segment, ...]
 
 
-_RANK: Final[dict[type, int]] = {
-    kind: rank
-    for rank, kind in enumerate(
-        (
-            e.CallArrived, e.LegStarted, e.PhaseEntered, e.LegAnswered, e.LanguageChosen, e.NodeEntered, e.DigitsPressed, e.Queued,
-            e.Offered, e.OfferEnded, e.LeftQueue, e.Announced, e.Retrieved, e.Bridged, e.Held, e.Unbridged, e.LegEnded, e.CallEnded,
-        )
-    )
-}  # fmt: skip
-"""What comes first of events in the same millisecond."""
+_RANK: Final[dict[type, int]] = {e.CallArrived: -2, e.LegStarted: -1, e.CallEnded: 1, e.WrapUpEnded: 2}
+"""What comes first and last of events in the same millisecond, whoever noted them. All others keep the order they were noted in:
+held then retrieved, or left one queue and entered the next, would end as the contrary if a kind always came before another."""
 
 
 def in_order(events: Iterable[e.Event]) -> list[e.Event]:
-    """Each event once, by time, and within a millisecond as a call goes."""
+    """Each event once, by time, and within a millisecond as a call goes: ids tell the order in which a worker noted them."""
     once = {event.id: event for event in events}
-    return sorted(once.values(), key=lambda event: (event.at_ms, _RANK.get(type(event), len(_RANK)), event.id))
+    return sorted(once.values(), key=lambda event: (event.at_ms, _RANK.get(type(event), 0), event.id[10:]))
 
 
 class _State:
@@ -162,11 +155,20 @@ class _State:
         return {"greeting": "ivr", "menu": "ivr", "feature": "ivr", "voicemail": "voicemail", "direct": "ringing"}.get(self.phase, "other")
 
 
+_TURNS: Final = frozenset(
+    (e.PhaseEntered, e.Queued, e.LeftQueue, e.Offered, e.OfferEnded, e.Announced, e.Bridged, e.Unbridged, e.LegEnded, e.Held, e.Retrieved)
+)
+"""What changes the state; most else happens within one."""
+_OF_LEGS: Final = frozenset((e.LegStarted, e.LegAnswered, e.LegEnded))
+
+
 def _segments(events: list[e.Event], started_ms: int, ended_ms: int) -> list[Segment]:
     state = _State()
     found: list[Segment] = []
     since, now = started_ms, ("other", "", "")
     for event in events:
+        if type(event) not in _TURNS:
+            continue
         at_ms = min(max(event.at_ms, started_ms), ended_ms)
         state.take(event)
         after = (state.kind, state.queue if state.kind != "ivr" else "", state.agent)
@@ -182,6 +184,8 @@ def _segments(events: list[e.Event], started_ms: int, ended_ms: int) -> list[Seg
 def _legs(call: str, events: list[e.Event]) -> dict[str, LegRow]:
     legs: dict[str, LegRow] = {}
     for event in events:
+        if type(event) not in _OF_LEGS:
+            continue
         match event:
             case e.LegStarted():
                 leg = legs.setdefault(event.leg, LegRow(id=event.leg, call=call))

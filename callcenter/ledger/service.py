@@ -1,16 +1,17 @@
 """The ledger at work: what happened is noted at once, on the local disk within milliseconds, in Postgres soon after, once.
 
-    note() → memory → spool file (fsync in groups) → call_events, and the rows projected from them → file removed
+    note() → memory → spool file (fsync in groups) → call_events and the rows projected from them, in one statement → file removed
 
-Postgres being away only makes the spool longer. Every step may be repeated: events carry ids of their own.
+Postgres being away only makes the spool longer. The disk being full keeps events in memory, up to a limit, and sends them to
+Postgres from there. Every step may be repeated: events carry ids of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 import msgspec
@@ -18,72 +19,104 @@ import msgspec
 from callcenter.basics import clock
 from callcenter.basics.logs import get_logger
 from callcenter.ledger import store
-from callcenter.ledger.events import AgentChanged, CallArrived, CallEnded, Event, decode, storable
+from callcenter.ledger.books import Books
+from callcenter.ledger.events import Event, decode, storable
 from callcenter.ledger.projection import Projected, project
-from callcenter.ledger.spool import Spool, bodies_of, line_of
+from callcenter.ledger.spool import REFUSED, Spool, bodies_of
 
 _log = get_logger(__name__)
 _GATHER_S: Final = 0.01
+_GATHER_BUSY_S: Final = 0.03
+_BUSY_WITHIN_S: Final = 0.1
+"""An fsync costs the same whatever it confirms: while events come that close together, fewer and larger groups."""
 _SHIP_EVERY_S: Final = 0.08
 """Each shipment costs the same whatever it carries: fewer, larger ones; a call's end is visible well within 200 ms."""
 _MOST_IN_MEMORY: Final = 5000
+_MOST_UNWRITTEN: Final = 50_000
+_MOST_AT_ONCE: Final = 500
+_FILE_BYTES, _FILE_S = 1_000_000, 2.0
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.2, 5.0
-_LIVE_EVERY_S: Final = 2.0
-_KEEP_ENDED_S: Final = 90.0
+_TIDY_AFTER_S: Final = 1.0
 _AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+_Entry: TypeAlias = tuple[Event, bytes]
+"""An event and its JSON, made once: the spool's line and Postgres' jsonb."""
 
 
 class _Batch(msgspec.Struct):
-    """Events that are on disk in one file and not yet in Postgres; ``events`` None: to be read from the file."""
+    """Events that are not yet in Postgres; ``entries`` None: to be read from the files; no ``files``: in memory alone."""
 
-    path: Path | None
-    events: list[Event] | None
+    files: set[Path]
+    entries: list[_Entry] | None
     noted: int = 0
     """How many of this run's events it holds."""
-
-
-class _Book(msgspec.Struct):
-    """The events of a call that something still happens to."""
-
-    events: list[Event]
-    whole: bool
-    """False when a worker before us wrote its beginning: then Postgres is asked."""
-    ended_s: float | None = None
-    projected_s: float = 0.0
 
 
 class Ledger:
     """Writes down what happens. One per worker; ``run`` is its one task."""
 
-    def __init__(self, pool: asyncpg.Pool, spool_dir: Path) -> None:
+    def __init__(self, pool: asyncpg.Pool, spool_dir: Path, *, most_unwritten: int = _MOST_UNWRITTEN) -> None:
         self._pool = pool
         self._spool = Spool(spool_dir)
+        self._most_unwritten = most_unwritten
         self._noted: list[Event] = []
-        self._spooled: list[Event] = []
+        self._unwritten: list[_Entry] = []
+        self._spooled: list[_Entry] = []
+        self._spooled_in: set[Path] = set()
         self._waiting: list[_Batch] = []
-        self._books: dict[str, _Book] = {}
+        self._books = Books()
         self._wake = asyncio.Event()
         self._to_ship = asyncio.Event()
         self._disk = asyncio.Lock()
-        self._shipping = 0
+        self._appended_s = 0.0
         self._settled = asyncio.Event()
         self._settled.set()
         self._noted_ever = self._committed_ever = 0
         self._askers: list[tuple[int, asyncio.Event]] = []
         self.delayed = False
         """True while Postgres can't be written: the history is complete only on disk."""
+        self.disk_trouble = ""
+        """Why the spool can't be written now; empty while it can. Meanwhile events are in memory and in Postgres only."""
+        self.lost = 0
+        """Events of this run that neither disk nor Postgres could take before memory was full."""
+        self.refused = 0
+        """Events of this run that Postgres refuses for ever; they stand in ``refused.lines`` beside the spool."""
+
+    @property
+    def alarm(self) -> str:
+        """What an operator has to look at, in words; empty when all is well."""
+        troubles = (
+            f"the spool can't be written: {self.disk_trouble}" if self.disk_trouble else "",
+            f"{self.lost} events lost" if self.lost else "",
+            f"{self.refused} events refused by Postgres" if self.refused else "",
+        )
+        return "; ".join(filter(None, troubles))
 
     def note(self, *events: Event) -> None:
-        """Write down that something happened; never waits."""
+        """Write down that something happened; never waits. When memory is full events are dropped, counted in ``lost``."""
+        room = self._most_unwritten - self._in_memory_only()
+        if len(events) > room:
+            if not self.lost:
+                _log.error("events are lost: neither disk nor Postgres takes them", in_memory=self._in_memory_only())
+            self.lost += len(events) - max(0, room)
+            events = events[: max(0, room)]
         self._noted.extend(events)
         self._noted_ever += len(events)
         self._settled.clear()
         self._wake.set()
 
+    def _in_memory_only(self) -> int:
+        return len(self._noted) + len(self._unwritten) + len(self._held())
+
+    def _held(self) -> list[_Entry]:
+        """Those of a shipment that is on no disk; only the first one can be: others are made of files."""
+        first = self._waiting[0] if self._waiting else None
+        return first.entries or [] if first and not first.files else []
+
     def backlog(self) -> int:
         """Events that Postgres does not have yet (files of an earlier run count as one each)."""
-        waiting = sum(1 if batch.events is None else len(batch.events) for batch in self._waiting)
-        return len(self._noted) + len(self._spooled) + waiting + self._shipping
+        waiting = sum(max(1, batch.noted) if batch.entries is None else len(batch.entries) for batch in self._waiting)
+        return len(self._noted) + len(self._unwritten) + len(self._spooled) + waiting
 
     async def settle(self, timeout_s: float) -> None:
         """Wait until everything noted so far is committed; TimeoutError after ``timeout_s`` seconds."""
@@ -97,44 +130,101 @@ class Ledger:
 
     async def run(self) -> None:
         """Keep writing until cancelled; what is noted by then is on the disk at least."""
-        left = await asyncio.to_thread(self._spool.open)
-        self._waiting = [_Batch(path, None) for path in left]
-        if left:
-            _log.info("the spool of an earlier run is taken in", files=len(left))
-            self._settled.clear()
-            self._wake.set()
+        await self._open()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write_disk(), name="ledger: disk")
                 group.create_task(self._write_database(), name="ledger: database")
         finally:
-            if self._noted:
-                self._spool.append(line_of(storable(event)[1]) for event in self._noted)
+            self._close()
+
+    async def _open(self) -> None:
+        left: list[Path] = []
+        try:
+            left = await asyncio.to_thread(self._spool.open)
+        except OSError as error:
+            self._disk_failed(error)
+        if left:
+            _log.info("the spool of an earlier run is taken in", files=len(left))
+            self._waiting = [_Batch({path}, None) for path in left]
+            self._settled.clear()
+            self._wake.set()
+
+    def _close(self) -> None:
+        """The last writes, in the way: the loop may not turn any more."""
+        rest = [*self._held(), *self._unwritten, *self._encoded(self._noted)]
+        try:
+            if rest:
+                self._spool.append(body for _, body in rest)
             self._spool.rotate()
+            if not rest and not self.backlog():
+                self._spool.remove(self._spool.closed)
+        except OSError as error:
+            _log.error("the ledger's last entries can't be written", lost=len(rest), reason=str(error))
+
+    # The disk
 
     async def _write_disk(self) -> None:
+        delay_s = _RETRY_FIRST_S
         while True:
             await self._wake.wait()
-            await asyncio.sleep(_GATHER_S)
+            busy = clock.monotonic_s() - self._appended_s < _BUSY_WITHIN_S
+            await asyncio.sleep(_GATHER_BUSY_S if busy else _GATHER_S)
             self._wake.clear()
             async with self._disk:
-                events, self._noted = self._noted, []
-                if not events:
-                    continue
-                stored = [storable(event) for event in events]
-                try:
-                    await asyncio.to_thread(self._spool.append, [line_of(line) for _, line in stored])
-                except OSError as error:
-                    self._noted = events + self._noted
-                    _log.error("the ledger's spool can't be written", reason=str(error))
-                    await asyncio.sleep(_RETRY_FIRST_S)
-                    self._wake.set()
-                    continue
-                self._spooled.extend(event for event, _ in stored)
-                self._to_ship.set()
-                if len(self._spooled) > _MOST_IN_MEMORY:
-                    self._waiting.append(_Batch(await asyncio.to_thread(self._spool.rotate), None, len(self._spooled)))
-                    self._spooled = []
+                await self._append()
+            if self.disk_trouble:
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, _RETRY_MOST_S)
+                self._wake.set()
+            else:
+                delay_s = _RETRY_FIRST_S
+
+    async def _append(self) -> None:
+        events, self._noted = self._noted, []
+        self._unwritten += self._encoded(events)
+        held = self._waiting[0] if self._held() else None
+        entries = [*self._held(), *self._unwritten]
+        try:
+            if entries or self.disk_trouble:
+                path = await asyncio.to_thread(self._spool.append, [body for _, body in entries])
+        except OSError as error:
+            self._disk_failed(error)
+        else:
+            if self.disk_trouble:
+                _log.info("the ledger's spool is written again")
+                self.disk_trouble = ""
+            if entries:
+                if held:
+                    held.files.add(path)
+                self._spooled_in.add(path)
+                self._spooled += self._unwritten
+                self._unwritten = []
+                self._appended_s = clock.monotonic_s()
+        if len(self._spooled) > _MOST_IN_MEMORY:
+            self._spool.rotate()
+            self._waiting.append(_Batch(self._spooled_in, None, len(self._spooled)))
+            self._spooled, self._spooled_in = [], set()
+        self._to_ship.set()
+
+    def _disk_failed(self, error: OSError) -> None:
+        if not self.disk_trouble:
+            _log.error("the ledger's spool can't be written; events are held in memory", reason=str(error))
+        self.disk_trouble = error.strerror or str(error)
+        self._wake.set()
+
+    def _encoded(self, events: Iterable[Event]) -> list[_Entry]:
+        entries = []
+        for event in events:
+            try:
+                entries.append(storable(event))
+            except (ValueError, OverflowError, TypeError) as error:
+                self.refused += 1
+                self._committed_ever += 1
+                _log.error("an event can't be written as JSON", event_repr=repr(event)[:2000], reason=str(error))
+        return entries
+
+    # Postgres
 
     async def _write_database(self) -> None:
         delay_s = _RETRY_FIRST_S
@@ -148,9 +238,8 @@ class Ledger:
                 await self._ship(batch)
             except _AWAY as error:
                 if not self.delayed:
-                    _log.warning("Postgres can't be written; the ledger waits on the disk", reason=f"{type(error).__name__}: {error}"[:200])
+                    _log.warning("Postgres can't be written; the ledger waits on the disk", reason=_words(error))
                 self.delayed = True
-                self._waiting.insert(0, batch)
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _RETRY_MOST_S)
             else:
@@ -161,14 +250,47 @@ class Ledger:
                 await asyncio.sleep(0 if self._waiting else _SHIP_EVERY_S)
 
     async def _wait_for_work(self) -> None:
-        """Sleep until events are on the disk; meanwhile keep the rows of live calls fresh now and then."""
-        live = any(book.ended_s is None for book in self._books.values())
+        """Sleep until there are events to ship; meanwhile the rows of live calls follow, and the spool is emptied."""
         try:
-            async with asyncio.timeout(_LIVE_EVERY_S if live else None):
+            async with asyncio.timeout(_TIDY_AFTER_S if self._books.stale() or self._spool.current or self._spool.closed else None):
                 await self._to_ship.wait()
         except TimeoutError:
-            await self._project_live()
+            await self._tidy()
         self._to_ship.clear()
+
+    async def _tidy(self) -> None:
+        async with self._disk:
+            if not self._spooled:
+                self._spool.rotate()
+        try:
+            await self._remove_files()
+            await self._follow_live()
+        except _AWAY as error:
+            _log.info("rows of live calls wait for Postgres", reason=str(error)[:200])
+
+    async def _follow_live(self) -> None:
+        projections = self._books.lagging(clock.monotonic_s())
+        if projections:
+            await self._put_rows(projections)
+
+    async def _put_rows(self, projections: Sequence[Projected]) -> None:
+        try:
+            async with self._pool.acquire() as connection:
+                await store.write(connection, [], projections)
+        except Exception as error:
+            if not store.is_refusal(error):
+                raise
+            if len(projections) == 1:
+                self._spoil(projections[0].call.id, error)
+                return
+            for found in projections:
+                await self._put_rows([found])
+        else:
+            self._books.written(projections, clock.monotonic_s())
+
+    def _spoil(self, call: str, error: Exception) -> None:
+        self._books.spoil(call)
+        _log.error("Postgres refuses the rows of a call; only its events are written", call=call, reason=_words(error))
 
     def _settle_if_done(self) -> None:
         nothing_left = not self.backlog()
@@ -179,101 +301,113 @@ class Ledger:
                 told.set()
 
     async def _next_batch(self) -> _Batch | None:
-        if self._waiting:
-            return self._waiting.pop(0)
-        if not self._spooled:
-            return None
-        async with self._disk:
-            events, self._spooled = self._spooled, []
-            path = await asyncio.to_thread(self._spool.rotate)
-        return _Batch(path, events, len(events))
+        """The oldest events that Postgres doesn't have; they stay in ``_waiting`` until it has them."""
+        if not self._waiting and (self._spooled or self._unwritten):
+            async with self._disk:
+                if self._spooled:
+                    if self._spool.is_full(_FILE_BYTES, _FILE_S):
+                        self._spool.rotate()
+                    self._waiting.append(_Batch(self._spooled_in, self._spooled, len(self._spooled)))
+                    self._spooled, self._spooled_in = [], set()
+                elif self._unwritten:
+                    self._waiting.append(_Batch(set(), self._unwritten, len(self._unwritten)))
+                    self._unwritten = []
+        return self._waiting[0] if self._waiting else None
 
     async def _ship(self, batch: _Batch) -> None:
-        events = batch.events
-        if events is None and batch.path:
-            events = await self._read_file(batch.path)
-        self._shipping = len(events or ())
-        try:
-            await self._commit(events or [])
-        finally:
-            self._shipping = 0
+        entries = batch.entries
+        if entries is None:
+            entries = await self._read_files(sorted(batch.files))
+        for first in range(0, len(entries), _MOST_AT_ONCE):
+            await self._commit_or_refuse(entries[first : first + _MOST_AT_ONCE])
+        self._waiting.remove(batch)
         self._committed_ever += batch.noted
-        if batch.path:
-            await asyncio.to_thread(self._spool.remove, batch.path)
+        await self._remove_files()
+        await self._follow_live()
 
-    async def _read_file(self, path: Path) -> list[Event]:
-        try:
-            bodies, damaged = bodies_of(await asyncio.to_thread(path.read_bytes))
-        except FileNotFoundError:
-            return []
-        events = []
-        for body in bodies:
+    async def _remove_files(self) -> None:
+        """Remove files of which nothing waits any more."""
+        wanted = self._spooled_in.union(*(batch.files for batch in self._waiting))
+        if gone := [path for path in self._spool.closed if path not in wanted]:
+            await asyncio.to_thread(self._spool.remove, gone)
+            self._spool.closed = [path for path in self._spool.closed if path not in gone]
+
+    async def _read_files(self, paths: Sequence[Path]) -> list[_Entry]:
+        entries: list[_Entry] = []
+        for path in paths:
             try:
-                events.append(decode(body))
-            except msgspec.MsgspecError as error:
-                damaged += 1
-                _log.error("an event in the spool is not understood", file=path.name, reason=str(error))
-        if damaged:
-            _log.warning("torn lines in the spool were left out", file=path.name, lines=damaged)
-        return events
-
-    async def _commit(self, events: Sequence[Event]) -> None:
-        """Events and what follows from them, in one transaction."""
-        touched = dict.fromkeys(event.call for event in events if event.call)
-        async with self._pool.acquire() as connection, connection.transaction():
-            await store.add_events(connection, events)
-            await store.add_agent_states(connection, [event for event in events if isinstance(event, AgentChanged)])
-            await self._take_into_books(connection, events)
-            due = [call for call in touched if self._is_due(call)]
-            await store.put_projections(connection, [project(self._books[call].events) for call in due])
-        now_s = clock.monotonic_s()
-        for call in due:
-            self._books[call].projected_s = now_s
-        self._forget_old(now_s)
-
-    async def _take_into_books(self, connection: store.Connection, events: Sequence[Event]) -> None:
-        for event in events:
-            if not event.call:
+                bodies, damaged = bodies_of(await asyncio.to_thread(path.read_bytes))
+            except FileNotFoundError:
                 continue
-            book = self._books.setdefault(event.call, _Book(events=[], whole=False))
-            book.events.append(event)
-            book.whole = book.whole or isinstance(event, CallArrived)
-            if isinstance(event, CallEnded):
-                book.ended_s = clock.monotonic_s()
-        for call in dict.fromkeys(event.call for event in events if event.call):
-            book = self._books[call]
-            if not book.whole:
-                book.events = await store.events_of(connection, call)
-                book.whole = True
-                if book.ended_s is None and any(isinstance(event, CallEnded) for event in book.events):
-                    book.ended_s = clock.monotonic_s()
+            except OSError as error:
+                _log.error("a file of the spool can't be read; it is left where it is", file=str(path), reason=str(error))
+                self._spool.closed = [other for other in self._spool.closed if other != path]
+                continue
+            for body in bodies:
+                try:
+                    entries.append((decode(body), body))
+                except msgspec.MsgspecError as error:
+                    await self._put_aside(body, error)
+            if damaged:
+                _log.warning("torn lines in the spool were left out", file=path.name, lines=damaged)
+        return entries
 
-    def _is_due(self, call: str) -> bool:
-        book = self._books[call]
-        return book.ended_s is not None or book.projected_s == 0.0
+    async def _commit(self, entries: Sequence[_Entry], *, rows: bool = True) -> None:
+        """Events and what follows from them, in one statement."""
+        events, now_s = [event for event, _ in entries], clock.monotonic_s()
+        async with self._pool.acquire() as connection:
+            if not rows:
+                await store.write(connection, [body for _, body in entries], [])
+                return
+            unknown = self._books.unknown(events)
+            before = await store.events_of(connection, unknown) if unknown else {}
+            draft = self._books.draft(events, before)
+            await store.write(connection, [body for _, body in entries], draft.projections)
+        self._books.keep(draft, now_s)
 
-    async def _project_live(self) -> None:
-        """Bring the rows of calls that are up in line now and then; their ends are written at once."""
-        now_s = clock.monotonic_s()
-        due = [book for book in self._books.values() if book.ended_s is None and now_s - book.projected_s > _LIVE_EVERY_S]
-        if not due:
-            return
-        projections: list[Projected] = [project(book.events) for book in due]
+    async def _commit_or_refuse(self, entries: Sequence[_Entry]) -> None:
+        """As much of it as Postgres will ever take; the rest is put aside, so that nothing behind it waits."""
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                await store.put_projections(connection, projections)
-        except _AWAY as error:
-            _log.info("rows of live calls wait for Postgres", reason=str(error)[:200])
-        for book in due:
-            book.projected_s = now_s
+            await self._commit(entries)
+        except Exception as error:
+            if not store.is_refusal(error):
+                raise
+            if len(entries) > 1:
+                half = len(entries) // 2
+                await self._commit_or_refuse(entries[:half])
+                await self._commit_or_refuse(entries[half:])
+            else:
+                await self._refuse(entries[0], error)
 
-    def _forget_old(self, now_s: float) -> None:
-        for call in [call for call, book in self._books.items() if book.ended_s is not None and now_s - book.ended_s > _KEEP_ENDED_S]:
-            del self._books[call]
+    async def _refuse(self, entry: _Entry, error: Exception) -> None:
+        event, body = entry
+        try:
+            await self._commit([entry], rows=False)
+        except Exception as again:
+            if not store.is_refusal(again):
+                raise
+            await self._put_aside(body, again)
+        else:
+            self._spoil(event.call, error)
+
+    async def _put_aside(self, body: bytes, error: Exception) -> None:
+        self.refused += 1
+        try:
+            await asyncio.to_thread(self._spool.refuse, body)
+        except OSError as trouble:
+            _log.error(
+                "an event is refused and can't be put aside", body=body.decode(errors="replace"), disk=str(trouble), reason=_words(error)
+            )
+        else:
+            _log.error("an event is refused for ever; it is put aside beside the spool", file=REFUSED, reason=_words(error))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 async def rebuild(pool: asyncpg.Pool, calls: Sequence[str]) -> None:
     """Make the rows of these calls anew from their events."""
-    async with pool.acquire() as connection, connection.transaction():
-        projections = [project(events) for call in calls if (events := await store.events_of(connection, call))]
-        await store.put_projections(connection, projections)
+    async with pool.acquire() as connection:
+        found = await store.events_of(connection, calls)
+        await store.write(connection, [], [project(events) for events in found.values() if events])

@@ -2,48 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
 
 from callcenter.basics.clock import from_ms, to_ms
-from callcenter.ledger.events import AgentChanged, Event, as_fields
-from callcenter.ledger.projection import CallRow, LegRow, Projected, Segment
+from callcenter.basics.logs import get_logger
+from callcenter.ledger.agent_time import Change, Stretch, stretches
+from callcenter.ledger.events import Event
+from callcenter.ledger.projection import Projected
+
+_log = get_logger(__name__)
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 """A connection lent by the pool."""
-ADD_EVENTS: Final = """insert into call_events (id, call, at, kind, body)
-select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::jsonb[]) on conflict (id) do nothing"""
-"""Events, each once however often it is written."""
-ADD_AGENT_STATES: Final = """insert into agent_states (agent, started_at, event, state, reason, by)
-select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[]) on conflict do nothing"""
-"""Agents' states, each from its beginning to the next one's."""
 EVENTS_OF: Final = "select body from call_events where call = $1 order by at, id"
 """Everything that happened to a call."""
-_CALL: Final = (
-    "id", "direction", "caller", "caller_name", "dialled", "trunk", "node", "language", "flow", "dtmf_path", "queue", "agent",
-    "started_at", "answered_at", "connected_at", "ended_at", "duration_ms", "ivr_ms", "wait_ms", "ring_ms", "talk_ms", "hold_ms",
-    "wrapup_ms", "offers", "ended_by", "cause", "outcome", "witnessed", "recordings",
-)  # fmt: skip
-_SET = ", ".join(f"{column} = excluded.{column}" for column in _CALL[1:])
-PUT_CALL: Final = (
-    f"insert into calls ({', '.join(_CALL)}) values ({', '.join(f'${n}' for n in range(1, len(_CALL) + 1))})"  # noqa: S608 - fixed names
-    f" on conflict (id) do update set {_SET}"
-)
-"""A call's row as its events have it."""
-PUT_LEG: Final = """insert into legs (id, call, channel, role, party, started_at, answered_at, ended_at, ended_by, cause, cause_text)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (id) do update set answered_at = excluded.answered_at,
-ended_at = excluded.ended_at, ended_by = excluded.ended_by, cause = excluded.cause, cause_text = excluded.cause_text"""
-"""A leg's row as the events have it."""
-DROP_SEGMENTS: Final = "delete from segments where call = any($1::text[])"
-"""The segments of calls that get new ones."""
-ADD_SEGMENTS: Final = """insert into segments (call, position, kind, queue, agent, started_at, ended_at)
-select * from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+EVENTS_OF_CALLS: Final = "select call, body from call_events where call = any($1::text[]) order by at, id"
+"""Everything that happened to some calls."""
+_MOMENTS: Final = ("started", "answered", "connected", "ended")
+_CALL: Final = {
+    "id": "text", "direction": "text", "caller": "text", "caller_name": "text", "dialled": "text", "trunk": "text", "node": "text",
+    "language": "text", "flow": "text", "dtmf_path": "text", "queue": "text", "agent": "text", "started_ms": "bigint",
+    "answered_ms": "bigint", "connected_ms": "bigint", "ended_ms": "bigint", "duration_ms": "bigint", "ivr_ms": "bigint",
+    "wait_ms": "bigint", "ring_ms": "bigint", "talk_ms": "bigint", "hold_ms": "bigint", "wrapup_ms": "bigint", "offers": "integer",
+    "ended_by": "text", "cause": "integer", "outcome": "text", "witnessed": "boolean", "recordings": "text[]",
+}  # fmt: skip
+_LEG: Final = {
+    "id": "text", "call": "text", "channel": "text", "role": "text", "party": "text", "started_ms": "bigint", "answered_ms": "bigint",
+    "ended_ms": "bigint", "ended_by": "text", "cause": "integer", "cause_text": "text",
+}  # fmt: skip
+
+
+def _at(millis: str) -> str:
+    return f"to_timestamp(0) + {millis} * interval '1 millisecond'"
+
+
+def _column(field: str) -> str:
+    return field.replace("_ms", "_at") if field.removesuffix("_ms") in _MOMENTS else field
+
+
+def _columns(fields: dict[str, str]) -> str:
+    return ", ".join(map(_column, fields))
+
+
+def _values(row: str, fields: dict[str, str]) -> str:
+    return ", ".join(_at(f"{row}.{field}") if _column(field) != field else f"{row}.{field}" for field in fields)
+
+
+def _fields(fields: dict[str, str]) -> str:
+    return ", ".join(f"{field} {kind}" for field, kind in fields.items())
+
+
+def _new(fields: dict[str, str], *keep: str) -> str:
+    return ", ".join(f"{_column(field)} = excluded.{_column(field)}" for field in fields if field not in keep)
+
+
+WRITE: Final = f"""with noted as (select body from jsonb_array_elements($1::text::jsonb) as body),
+events as (insert into call_events (id, call, at, kind, body)
+  select body->>'id', body->>'call', {_at("(body->>'at_ms')::bigint")}, body->>'kind', body from noted on conflict (id) do nothing),
+states as (insert into agent_states (agent, started_at, event, state, reason, by)
+  select body->>'agent', {_at("(body->>'at_ms')::bigint")}, body->>'id', body->>'state', coalesce(body->>'reason', ''),
+  coalesce(body->>'by', '') from noted where body->>'kind' = 'agent_changed' on conflict do nothing),
+made as (select * from jsonb_to_recordset($2::text::jsonb) as made(call jsonb, legs jsonb, segments jsonb)),
+new_calls as (insert into calls ({_columns(_CALL)})
+  select {_values("row", _CALL)} from made, jsonb_to_record(made.call) as row({_fields(_CALL)})
+  on conflict (id) do update set {_new(_CALL, "id")}),
+new_legs as (insert into legs ({_columns(_LEG)})
+  select distinct on (row.id) {_values("row", _LEG)} from made, jsonb_to_recordset(made.legs) as row({_fields(_LEG)}) order by row.id
+  on conflict (id) do update set {_new(_LEG, "id", "call")}),
+old_segments as (delete from segments using made
+  where segments.call = made.call->>'id' and segments.position >= jsonb_array_length(made.segments))
+insert into segments (call, position, kind, queue, agent, started_at, ended_at)
+select made.call->>'id', row.position - 1, row.kind, row.queue, row.agent, {_at("row.started_ms")}, {_at("row.ended_ms")}
+from made, rows from (jsonb_to_recordset(made.segments) as (kind text, queue text, agent text, started_ms bigint, ended_ms bigint))
+  with ordinality as row(kind, queue, agent, started_ms, ended_ms, position)
 on conflict (call, position) do update set kind = excluded.kind, queue = excluded.queue, agent = excluded.agent,
-started_at = excluded.started_at, ended_at = excluded.ended_at"""
-"""The stretches of calls."""
+started_at = excluded.started_at, ended_at = excluded.ended_at"""  # noqa: S608 - fixed names
+"""Events ($1), each once however often it is written, agents' states among them, and the rows of calls as their events have them
+($2: an array of Projected). One statement: all of it or nothing, in one round trip."""
 LIST_CALLS: Final = """select * from calls
 where ($1::timestamptz is null or started_at >= $1) and ($2::timestamptz is null or started_at < $2)
 and ($3::text is null or caller like '%' || $3 || '%' or dialled like '%' || $3 || '%')
@@ -60,9 +99,11 @@ SEGMENTS_OF: Final = "select * from segments where call = $1 order by position"
 """A call's stretches."""
 OPEN_CALLS: Final = "select id from calls where ended_at is null and node = $1 order by started_at"
 """Calls of a node whose end is not written."""
-AGENT_DAY: Final = """select state, reason, by, started_at, lead(started_at) over (order by started_at, event) as ended_at
-from agent_states where agent = $1 and started_at >= $2 and started_at < $3 order by started_at, event"""
-"""An agent's states in a stretch of time, each to the next one's beginning."""
+AGENT_DAY: Final = """(select state, reason, by, started_at, event from agent_states where agent = $1 and started_at < $2
+  order by started_at desc, event desc limit 1)
+union all select state, reason, by, started_at, event from agent_states where agent = $1 and started_at >= $2 and started_at < $3
+order by started_at, event"""
+"""An agent's changes of state in a stretch of time, and the one before it, which still holds at its beginning."""
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,65 +137,38 @@ class CallStory(msgspec.Struct, frozen=True):
     recordings: list[str]
 
 
-async def add_events(connection: Connection, events: Sequence[Event]) -> None:
-    """Write events; those that are there already stay as they are."""
-    if events:
-        bodies = [as_fields(event) for event in events]
-        columns = (
-            [event.id for event in events],
-            [event.call for event in events],
-            [from_ms(event.at_ms) for event in events],
-            [body["kind"] for body in bodies],
-            bodies,
-        )
-        await connection.execute(ADD_EVENTS, *columns)
+async def write(connection: Connection, bodies: Iterable[bytes], projections: Sequence[Projected]) -> None:
+    """Write events (each a JSON object) and the rows of calls, all or nothing; what is there already stays or becomes as given.
+
+    Raises what asyncpg raises; ``is_refusal`` tells which of it no later try will change.
+    """
+    await connection.execute(WRITE, (b"[" + b",".join(bodies) + b"]").decode(), msgspec.json.encode(projections).decode())
 
 
-async def add_agent_states(connection: Connection, events: Sequence[AgentChanged]) -> None:
-    """Write agents' changes of state."""
-    if events:
-        columns = [(event.agent, from_ms(event.at_ms), event.id, event.state, event.reason, event.by) for event in events]
-        await connection.execute(ADD_AGENT_STATES, *map(list, zip(*columns, strict=True)))
+_REFUSED: Final = ("21", "22", "23", "54", "P0")
+"""Classes of SQLSTATE: cardinality, data, integrity, limits of the program, and what a trigger raises."""
 
 
-async def events_of(connection: Connection, call: str) -> list[Event]:
-    """Everything that happened to a call."""
-    return [msgspec.convert(row[0], Event) for row in await connection.fetch(EVENTS_OF, call)]
+def is_refusal(error: Exception) -> bool:
+    """Whether Postgres (or the way there) will never take this, however often it is tried."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate or "").startswith(_REFUSED)
+    return isinstance(error, ValueError | OverflowError)
+
+
+async def events_of(connection: Connection, calls: Sequence[str]) -> dict[str, list[Event]]:
+    """Everything that happened to these calls; what this version doesn't understand is left out and logged."""
+    found: dict[str, list[Event]] = {call: [] for call in calls}
+    for row in await connection.fetch(EVENTS_OF_CALLS, calls):
+        try:
+            found[row[0]].append(msgspec.convert(row[1], Event))
+        except msgspec.ValidationError as error:
+            _log.error("an event in Postgres is not understood", call=row[0], reason=str(error)[:200])
+    return found
 
 
 def _moment(millis: int | None) -> Any:
     return None if millis is None else from_ms(millis)
-
-
-def _call_values(row: CallRow) -> tuple[Any, ...]:
-    moments = {"started_at": row.started_ms, "answered_at": row.answered_ms, "connected_at": row.connected_ms, "ended_at": row.ended_ms}
-    return tuple(_moment(moments[column]) if column in moments else getattr(row, column) for column in _CALL)
-
-
-def _leg_values(leg: LegRow) -> tuple[Any, ...]:
-    return (
-        leg.id, leg.call, leg.channel, leg.role, leg.party, from_ms(leg.started_ms), _moment(leg.answered_ms), _moment(leg.ended_ms),
-        leg.ended_by, leg.cause, leg.cause_text,
-    )  # fmt: skip
-
-
-def _segment_values(call: str, position: int, segment: Segment) -> tuple[Any, ...]:
-    return (call, position, segment.kind, segment.queue, segment.agent, from_ms(segment.started_ms), from_ms(segment.ended_ms))
-
-
-async def put_projections(connection: Connection, projections: Sequence[Projected]) -> None:
-    """Write the rows of calls as their events have them now."""
-    if not projections:
-        return
-    await connection.executemany(PUT_CALL, [_call_values(found.call) for found in projections])
-    if legs := [_leg_values(leg) for found in projections for leg in found.legs]:
-        await connection.executemany(PUT_LEG, legs)
-    await connection.execute(DROP_SEGMENTS, [found.call.id for found in projections])
-    segments = [
-        _segment_values(found.call.id, position, segment) for found in projections for position, segment in enumerate(found.segments)
-    ]
-    if segments:
-        await connection.execute(ADD_SEGMENTS, *map(list, zip(*segments, strict=True)))
 
 
 def _cursor(text: str | None) -> tuple[Any, str | None]:
@@ -198,6 +212,10 @@ async def open_calls(pool: asyncpg.Pool, node: str) -> list[str]:
     return [row[0] for row in await pool.fetch(OPEN_CALLS, node)]
 
 
-async def agent_day(pool: asyncpg.Pool, agent: str, from_ms_: int, to_ms_: int) -> list[dict[str, Any]]:
-    """An agent's states between two moments (UTC milliseconds)."""
-    return [dict(row) for row in await pool.fetch(AGENT_DAY, agent, from_ms(from_ms_), from_ms(to_ms_))]
+async def agent_day(pool: asyncpg.Pool, agent: str, from_ms_: int, to_ms_: int) -> tuple[Stretch, ...]:
+    """What an agent did between two moments (UTC milliseconds; the second one not later than now): every millisecond once."""
+    rows = await pool.fetch(AGENT_DAY, agent, from_ms(from_ms_), from_ms(to_ms_))
+    changes = [
+        Change(at_ms=to_ms(row["started_at"]), id=row["event"], state=row["state"], reason=row["reason"], by=row["by"]) for row in rows
+    ]
+    return stretches(changes, from_ms_, to_ms_)
