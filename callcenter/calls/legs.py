@@ -30,6 +30,8 @@ class Leg:
         self.answered = asyncio.Event()
         self.settled = asyncio.Event()
         """Set when it was answered, refused or ended: what a ringing phone is waited for."""
+        self.leaving = False
+        """Asked to hang up: what finishes from now on may do so because of that."""
         self.ended = asyncio.Event()
         self.dial_status = ""
         """Asterisk's DIALSTATUS once the dialling is over."""

@@ -49,6 +49,7 @@ async def play(session: Session, sounds: Sequence[str]) -> None:
         return
     async with _playing(session, sounds) as (_, over), asyncio.timeout(_LONGEST_PROMPT_S):
         await over
+    await session.still_there()
 
 
 async def _first_key_or_end(session: Session, playback: Playback, over: asyncio.Future[None]) -> str | None:

@@ -33,6 +33,7 @@ _E = TypeVar("_E", bound=ledger.Happened)
 _MAX_DIGITS_WAITING = 64
 _FINISH_LIMIT_S = 5.0
 _LAST_WORDS_LIMIT_S = 2.0
+_REFUSAL_LIMIT_S = 1.0
 _AWAY_LIMIT_S = 60.0
 _MOVE_LIMIT_S = 20.0
 _NORMAL_CLEARING = 16
@@ -81,7 +82,8 @@ class Session:
                 self._leaving = True
                 raise
         except AsteriskRefused as error:
-            if not self.caller.ended.is_set():
+            self._finishing = True
+            if not await self._caller_has_left():
                 self.log.warning("the call could not go on", phase=self.record.phase, reason=str(error))
         except CallCenterError as error:
             self.log.warning("the call was ended", phase=self.record.phase, reason=str(error))
@@ -104,6 +106,20 @@ class Session:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_MOVE_LIMIT_S):
                     await self.caller.arrived.wait()
+
+    async def _caller_has_left(self) -> bool:
+        """Whether a refusal means that the caller's channel is gone; Asterisk's word of it may come after the refusal."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REFUSAL_LIMIT_S):
+                await self.caller.ended.wait()
+        return self.caller.ended.is_set()
+
+    async def still_there(self) -> None:
+        """Go on only with a caller who is there: whoever has hung up has seen no more, whatever finishes because of it."""
+        if self.caller.leaving:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_LIMIT_S):
+                    await self.caller.ended.wait()
 
     async def _live(self) -> None:
         """Walk; when Asterisk is out of reach meanwhile, go on from the record once it is back."""
@@ -159,6 +175,7 @@ class Session:
         while self.record.phase is not Phase.DONE:
             before = self.record.phase
             after = await self._ways[before](self)
+            await self.still_there()
             if after not in NEXT[before]:
                 raise AssertionError(f"{after} may not follow {before}")
             if after is not Phase.DONE:
@@ -265,6 +282,7 @@ class Session:
         if leg := self.legs.get(event.channel.id):
             if event.cause and not event.soft:
                 leg.cause = event.cause
+            leg.leaving = True
             self._hanging_up(leg)
 
     def _on_left(self, event: ari.StasisEnd) -> None:

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
+import functools
 import socket
+import tempfile
 from itertools import count
+from pathlib import Path
+from typing import IO
 
-_FIRST, _LAST = 25000, 26999
-_next = count(os.getpid() * 16, 4)
+_SLOTS = 8
+_FIRST, _WIDTH = 24000, 1000
+_FIRST_RTP, _RTP_WIDTH = 40000, 3000
+_next = count(0, 4)
 """Every fourth: SIPp takes the port two above its media port as well."""
+
+
+@functools.cache
+def _slot() -> tuple[int, IO[str]]:
+    """This process's share of the ports, its own as long as it lives: test runs beside each other take different ones."""
+    for slot in range(_SLOTS):
+        lock = (Path(tempfile.gettempdir()) / f"callcenter-test-ports-{slot}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return slot, lock
+    raise OSError(f"{_SLOTS} test runs are under way already; wait for one to end")
 
 
 def free_port() -> int:
     """A port that is free now for both UDP and TCP on loopback, and is not handed out again in this run for a long while."""
-    for _ in range(_LAST - _FIRST):
-        port = _FIRST + next(_next) % (_LAST - _FIRST)
+    first = _FIRST + _slot()[0] * _WIDTH
+    for _ in range(_WIDTH // 4):
+        port = first + next(_next) % _WIDTH
         if _is_free(port, socket.SOCK_STREAM) and _is_free(port, socket.SOCK_DGRAM):
             return port
-    raise OSError(f"no free port between {_FIRST} and {_LAST}")
+    raise OSError(f"no free port between {first} and {first + _WIDTH - 1}")
 
 
 def _is_free(port: int, kind: socket.SocketKind) -> bool:
@@ -29,7 +50,7 @@ def _is_free(port: int, kind: socket.SocketKind) -> bool:
     return True
 
 
-def rtp_range(width: int = 3000) -> tuple[int, int]:
+def rtp_range(width: int = _RTP_WIDTH) -> tuple[int, int]:
     """A range for one Asterisk's audio, apart from that of other test runs on this machine."""
-    first = 40000 + os.getpid() % 8 * width
+    first = _FIRST_RTP + _slot()[0] * _RTP_WIDTH
     return first, first + width - 1
