@@ -7,7 +7,7 @@ CallCenterError
 ├── AsteriskAway          no connection, or no answer within the time limit
 ├── BadRequest            the asker's fault: what was wrong, where, what to do
 │   ├── BadFlow           an IVR flow that can't be run: the place and the reason
-│   └── Unauthorised / Forbidden / NotFound / TooLate
+│   └── Unauthorised / Forbidden / NotFound / TooLate / TooLarge
 ├── StoreAway             Postgres or Redis can't be reached
 ├── SetupFailed           the machine lacks something: what, and what to do
 └── Bug                   ours
@@ -105,6 +105,13 @@ class TooLate(BadRequest):
 
     slug = "too-late"
     status = 409
+
+
+class TooLarge(BadRequest):
+    """What was sent is too large."""
+
+    slug = "too-large"
+    status = 413
 
 
 class StoreAway(CallCenterError):

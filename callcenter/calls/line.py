@@ -17,9 +17,11 @@ from callcenter.basics.vocabulary import Kind, LegRole, new_id
 from callcenter.calls.legs import Leg
 from callcenter.calls.session import Session
 from callcenter.ivr.asks import Digits, Gather
+from callcenter.ivr.catalogue import LONGEST_PROMPT_S
 from callcenter.ledger import events as ledger
 
-_LONGEST_PROMPT_S = 300.0
+_PLAYBACK_SLACK_S = 5.0
+"""What Asterisk may need beyond a prompt's own length to begin and to tell of its end."""
 _ARRIVAL_S = 2.0
 """A created channel comes into our application within a millisecond or two."""
 _DIAL_BACKSTOP_S = 5
@@ -29,6 +31,11 @@ _DIAL_BACKSTOP_S = 5
 def media(session: Session, sounds: Sequence[str]) -> list[str]:
     """Prompt names as Asterisk's media URIs."""
     return [f"sound:{session.house.prompts_dir}/{sound}" for sound in sounds]
+
+
+def longest_s(sounds: Sequence[str]) -> float:
+    """Seconds after which a playback of these has been lost, whatever they are."""
+    return len(sounds) * LONGEST_PROMPT_S + _PLAYBACK_SLACK_S
 
 
 @asynccontextmanager
@@ -47,16 +54,16 @@ async def play(session: Session, sounds: Sequence[str]) -> None:
     """Play to the caller until the end; keys pressed meanwhile wait."""
     if not sounds:
         return
-    async with _playing(session, sounds) as (_, over), asyncio.timeout(_LONGEST_PROMPT_S):
+    async with _playing(session, sounds) as (_, over), asyncio.timeout(longest_s(sounds)):
         await over
     await session.still_there()
 
 
-async def _first_key_or_end(session: Session, playback: Playback, over: asyncio.Future[None]) -> str | None:
+async def _first_key_or_end(session: Session, playback: Playback, over: asyncio.Future[None], limit_s: float) -> str | None:
     key = session.house.tasks.start(session.digits.get(), f"first key {session.record.id}")
     try:
         either: set[asyncio.Future[Any]] = {key, over}
-        await asyncio.wait(either, timeout=_LONGEST_PROMPT_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if not key.done():
             return None
         with suppress(AsteriskRefused):
@@ -72,7 +79,7 @@ async def gather(session: Session, ask: Gather) -> Digits:
     if ask.barge_in:
         if ask.sounds and session.digits.empty():
             async with _playing(session, ask.sounds) as (playback, over):
-                first = await _first_key_or_end(session, playback, over)
+                first = await _first_key_or_end(session, playback, over, longest_s(ask.sounds))
     else:
         await play(session, ask.sounds)
         while not session.digits.empty():

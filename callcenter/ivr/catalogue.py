@@ -6,6 +6,8 @@ from typing import Final
 
 from callcenter.basics.vocabulary import Language
 
+LONGEST_PROMPT_S: Final = 600
+"""No prompt is longer: longer recordings are refused, and a playback that has not ended by then is given up."""
 _SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "welcome": ("您好，欢迎致电。", "Hello, and welcome."),
     "main-menu": (
