@@ -45,6 +45,7 @@ class Operation(StrEnum):
     CENTRE_SEE = "centre.see"
     FLOWS_CHANGE = "flows.change"
     METRICS_SEE = "metrics.see"
+    REPORTS_SEE = "reports.see"
 
 
 _N, _O, _A = Reach.NONE, Reach.OWN, Reach.ALL
@@ -66,6 +67,7 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.CENTRE_SEE:       (_A, _A, _N),
         Operation.FLOWS_CHANGE:     (_A, _N, _N),
         Operation.METRICS_SEE:      (_A, _N, _N),
+        Operation.REPORTS_SEE:      (_A, _A, _N),
     }.items()
 }  # fmt: skip
 """The whole of it. Agents see colleagues and queues live, but of calls and recordings only their own."""

@@ -11,8 +11,9 @@ from aiohttp import web
 from callcenter.console.api import agents as api_agents
 from callcenter.console.api import calls as api_calls
 from callcenter.console.api import centre, openapi, ops, recordings
+from callcenter.console.api import reports as api_reports
 from callcenter.console.asking import answer
-from callcenter.console.pages import agents, calls, live, signing
+from callcenter.console.pages import agents, calls, live, reports, signing
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
 
@@ -37,10 +38,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     *live.ROUTES,
     *calls.ROUTES,
     *agents.ROUTES,
+    *reports.ROUTES,
     *api_calls.ROUTES,
     *api_agents.ROUTES,
     *recordings.ROUTES,
     *centre.ROUTES,
+    *api_reports.ROUTES,
     *ops.ROUTES,
     Route(method="GET", path="/api/v1/openapi.json", handler=show_openapi, operation=Operation.PUBLIC),
 )

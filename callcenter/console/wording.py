@@ -40,6 +40,8 @@ NAMES: Final[Mapping[str, str]] = {
     "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"),
     "key": N_("key pressed"), "closed": N_("closed"),
     "full": N_("full"), "no_agents": N_("nobody on duty"),
+    # how a report is cut
+    "total": N_("In all"), "day": N_("By day"), "hour": N_("By hour"),
 }  # fmt: skip
 """What a word of the system is called on a page."""
 

@@ -1,0 +1,50 @@
+"""Reports in the API: queues, agents, the formulas."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from callcenter.console import reporting
+from callcenter.console.api.report_models import AgentReport, AgentReportQuery, FormulaList, QueueReport, QueueReportQuery
+from callcenter.console.asking import answer, ask_of
+from callcenter.console.rights import Operation
+from callcenter.console.table import Doc, Route
+
+
+async def show_queue_report(request: web.Request) -> web.StreamResponse:
+    """Queues over a time."""
+    ask = ask_of(request)
+    rows = await reporting.queue_rows(ask, reporting.checked(QueueReportQuery, dict(request.query)))
+    zone = reporting.zone_of(ask)
+    return answer({"items": [reporting.queue_data(row, zone) for row in rows]})
+
+
+async def show_agent_report(request: web.Request) -> web.StreamResponse:
+    """Agents over a time."""
+    ask = ask_of(request)
+    rows = await reporting.agent_rows(ask, reporting.checked(AgentReportQuery, dict(request.query)))
+    zone = reporting.zone_of(ask)
+    return answer({"items": [reporting.agent_data(row, zone) for row in rows]})
+
+
+async def list_formulas(request: web.Request) -> web.StreamResponse:
+    """Every formula, its source and its text."""
+    return answer({"items": reporting.formula_data()})
+
+
+ROUTES: Final = (
+    Route(
+        method="GET", path="/api/v1/reports/queues", handler=show_queue_report, operation=Operation.REPORTS_SEE,
+        doc=Doc(summary="Queues over a time, by every formula", answer=QueueReport, query=QueueReportQuery, refusals=(503,)),
+    ),
+    Route(
+        method="GET", path="/api/v1/reports/agents", handler=show_agent_report, operation=Operation.REPORTS_SEE,
+        doc=Doc(summary="Agents over a time: calls, misses, times, states", answer=AgentReport, query=AgentReportQuery, refusals=(503,)),
+    ),
+    Route(
+        method="GET", path="/api/v1/reports/formulas", handler=list_formulas, operation=Operation.REPORTS_SEE,
+        doc=Doc(summary="Every formula with its source and its text", answer=FormulaList),
+    ),
+)  # fmt: skip

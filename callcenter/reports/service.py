@@ -1,0 +1,129 @@
+"""The queue report and the agent report, by hour, by day or in all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+
+from callcenter.basics import clock
+from callcenter.reports import store
+from callcenter.reports.model import Counts, Terms, add
+from callcenter.reports.periods import By, edges
+from callcenter.reports.service_level import FORMULAS, Measure
+
+_ON_CONTACT: Final = ("talking", "wrapup")
+_SIGNED_ON: Final = ("ready", "paused", "ringing", "talking", "wrapup", "unreachable")
+_MS: Final = timedelta(milliseconds=1)
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a report, in UTC; ``end`` is no longer in it."""
+
+    begin: datetime
+    end: datetime
+
+    @property
+    def length_ms(self) -> int:
+        """Milliseconds."""
+        return (self.end - self.begin) // _MS
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a report: a queue (empty: all queues) or an agent, in one period."""
+
+    subject: str
+    period: Period
+    counts: Counts
+    measures: dict[str, Measure]
+    """By the formula's name."""
+
+
+class AgentRow(Row, frozen=True, kw_only=True):
+    """An agent's line."""
+
+    name: str = ""
+    states: dict[str, int] = {}
+    """Milliseconds in each state the agent was in; offline before anything is known of them."""
+    pauses: dict[str, int] = {}
+    """Milliseconds of pause by reason."""
+    signed_on_ms: int = 0
+
+
+def _periods(moments: list[datetime]) -> list[Period]:
+    return [Period(begin=begin, end=end) for begin, end in pairwise(moments)]
+
+
+def measure(counts: Counts, terms: Terms, of: str) -> dict[str, Measure]:
+    """Every formula that makes sense of a ``queue``'s or an ``agent``'s counts."""
+    return {name: formula(counts, terms) for name, formula in FORMULAS.items() if of in formula.of}
+
+
+async def report_queues(
+    pool: asyncpg.Pool, start: datetime, end: datetime, *, by: By, zone: ZoneInfo, terms: Terms, queues: Iterable[str],
+    only: str | None = None,
+) -> list[Row]:  # fmt: skip
+    """A line for each queue and period, and one for all queues unless ``only`` one is asked for; StoreAway, BadRequest.
+
+    ``queues`` are those set up: they have a line even when nobody called. Periods in which nobody entered a queue are left out
+    except in the total.
+    """
+    moments = edges(start, end, by, zone)
+    found = await store.count_queues(pool, moments, only, terms)
+    names = sorted({only} if only else {*queues, *(queue for queue, _ in found)})
+    rows: list[Row] = []
+    for number, period in enumerate(_periods(moments)):
+        of_period = msgspec.structs.replace(terms, span_ms=period.length_ms)
+        for name in names:
+            counts = found.get((name, number))
+            if counts is not None or by is By.TOTAL:
+                rows.append(_row(name, period, counts or Counts(), of_period))
+        every = [counts for (_, when), counts in found.items() if when == number]
+        if not only and (every or by is By.TOTAL):
+            rows.append(_row("", period, add(every), of_period))
+    return rows
+
+
+def _row(subject: str, period: Period, counts: Counts, terms: Terms) -> Row:
+    return Row(subject=subject, period=period, counts=counts, measures=measure(counts, terms, "queue"))
+
+
+async def report_agents(
+    pool: asyncpg.Pool, start: datetime, end: datetime, *, by: By, zone: ZoneInfo, only: str | None = None
+) -> list[AgentRow]:
+    """A line for each agent and period with anything in it, in the total for each agent; StoreAway, BadRequest."""
+    moments = edges(start, end, by, zone)
+    now = clock.utc_now()
+    found = await store.count_agents(pool, moments, now, only)
+    names = await store.read_agents(pool, only)
+    rows: list[AgentRow] = []
+    for number, period in enumerate(_periods(moments)):
+        for agent in sorted({*names, *(agent for agent, _ in found if agent)}):
+            done = found.get((agent, number))
+            if done is not None or by is By.TOTAL:
+                rows.append(_agent_row(agent, names.get(agent, ""), period, done or store.AgentPeriod(), now))
+    return rows
+
+
+def _agent_row(agent: str, name: str, period: Period, done: store.AgentPeriod, now: datetime) -> AgentRow:
+    states = dict(done.states)
+    past_ms = max(0, (min(period.end, now) - period.begin) // _MS)
+    if unknown_ms := past_ms - sum(states.values()):
+        states["offline"] = states.get("offline", 0) + unknown_ms
+    contact_ms = sum(states.get(state, 0) for state in _ON_CONTACT)
+    counts = Counts(**done.sums, contact_ms=contact_ms, idle_ms=states.get("ready", 0))
+    return AgentRow(
+        subject=agent,
+        name=name,
+        period=period,
+        counts=counts,
+        measures=measure(counts, Terms(span_ms=period.length_ms), "agent"),
+        states=states,
+        pauses=done.pauses,
+        signed_on_ms=sum(states.get(state, 0) for state in _SIGNED_ON),
+    )
