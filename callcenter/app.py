@@ -182,7 +182,9 @@ async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
         worker.lines = Lines(worker.pool)
         worker.flows = Flows(worker.pool)
         await worker.changed()
-        worker.acd = Acd(matching=Matching(worker.redis), pool=worker.pool, ledger=worker.ledger, board=worker.board)
+        worker.acd = Acd(
+            matching=Matching(worker.redis, new_id(Kind.NODE, clock.utc_ms())), pool=worker.pool, ledger=worker.ledger, board=worker.board
+        )
         worker.acd.on_agents_changed = worker.render_phones
         await worker.acd.start()
         stack.push_async_callback(worker.acd.close)

@@ -62,19 +62,7 @@ async def lay(pool: asyncpg.Pool, settings: Settings) -> bool:
     await accounts.add_token(pool, title="demo", token=demo["api_token"], role="admin")
     await ivr.save_flow(pool, DEMO_FLOW, author="demo")
     for name, titles in QUEUES.items():
-        queue = Queue(
-            name=name,
-            title=titles[language],
-            strategy="longest_idle",
-            ring_timeout_s=20,
-            wrap_up_s=5,
-            max_wait_s=None,
-            announce_agent=True,
-            record_calls=True,
-            music="default",
-            weight=0,
-        )
-        await acd.add_queue(pool, queue)
+        await acd.add_queue(pool, Queue(name=name, title=titles[language]))
     for number, private in demo["agents"].items():
         agent = Agent(number=number, name=f"Agent {number}", language=language, sip_password=private["sip_password"], pin=private["pin"])
         await acd.add_agent(pool, agent)

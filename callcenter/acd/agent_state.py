@@ -24,15 +24,18 @@ class Consequence(msgspec.Struct, frozen=True, kw_only=True):
     """No call for REST_S seconds."""
     keeps_place: bool
     """The idle time goes on: it was not the agent's doing."""
+    missed: bool = False
+    """It counts towards the pause after too many missed calls."""
 
 
 CONSEQUENCES: Final = {
     OfferEnd.ANSWERED: Consequence(rests=False, keeps_place=False),
-    OfferEnd.DECLINED: Consequence(rests=True, keeps_place=False),
-    OfferEnd.BUSY: Consequence(rests=True, keeps_place=False),
-    OfferEnd.TIMED_OUT: Consequence(rests=True, keeps_place=False),
+    OfferEnd.DECLINED: Consequence(rests=True, keeps_place=False, missed=True),
+    OfferEnd.BUSY: Consequence(rests=True, keeps_place=False, missed=True),
+    OfferEnd.TIMED_OUT: Consequence(rests=True, keeps_place=False, missed=True),
     OfferEnd.CALLER_GONE: Consequence(rests=False, keeps_place=True),
     OfferEnd.UNREACHABLE: Consequence(rests=False, keeps_place=False),
+    OfferEnd.ELSEWHERE: Consequence(rests=False, keeps_place=True),
     OfferEnd.FAILED: Consequence(rests=True, keeps_place=True),
 }
 

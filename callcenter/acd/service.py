@@ -1,64 +1,49 @@
-"""The ACD at work: agents and queues as set up, callers' tickets, agents' states, wrap-up timers.
+"""The ACD at work: callers' tickets, agents' states, what happens by itself.
 
-Every step is decided in Redis (matching.py); this file tells the ledger and the live board what was decided, hands
-offers to the calls they are for, and arms the timers that a state owns.
+Every step is decided in Redis (matching.py); this file hands offers to the calls they are for and arms one timer for
+whatever is due next. What was decided is told by showing.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import asyncpg
-import msgspec
 
-from callcenter.acd import store
 from callcenter.acd.agent_state import CONSEQUENCES, REST_S, requested_mode
+from callcenter.acd.classes import steps_of
+from callcenter.acd.directory import Configured, Directory
 from callcenter.acd.matching import Matching
-from callcenter.acd.model import Agent, AgentNow, AgentState, Change, Mode, Offer, OfferEnd, Outcome, Queue, QueueNow
+from callcenter.acd.model import (
+    Agent,
+    AgentNow,
+    AgentState,
+    Explanation,
+    Mode,
+    Offer,
+    OfferEnd,
+    Outcome,
+    PauseReason,
+    Queue,
+    QueueNow,
+    Staffing,
+)
+from callcenter.acd.showing import Showing
+from callcenter.acd.ticket import Ticket
 from callcenter.basics import clock
-from callcenter.basics.errors import NotFound, StoreAway
+from callcenter.basics.errors import BadRequest, StoreAway, TooLate
 from callcenter.basics.logs import get_logger
 from callcenter.basics.tasks import Tasks
-from callcenter.basics.vocabulary import Kind, new_id
-from callcenter.ledger.events import AgentChanged, WrapUpEnded
 from callcenter.ledger.service import Ledger
-from callcenter.live.board import Board, Topic
+from callcenter.live.board import Board
 
 _log = get_logger(__name__)
-_QUEUE_CARD_INTERVAL_S = 0.1
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.05, 1.0
 _SWEEP_S = 0.5
-
-
-class Ticket:
-    """A caller's place in a queue: offers for the call arrive here."""
-
-    def __init__(self, call: str, queue: Queue, since_ms: int) -> None:
-        self.call = call
-        self.queue = queue
-        self.since_ms = since_ms
-        self._offers: asyncio.Queue[Offer] = asyncio.Queue()
-
-    def hand(self, offer: Offer) -> None:
-        """An agent's phone is to ring for this caller."""
-        self._offers.put_nowait(offer)
-
-    @property
-    def has_offer(self) -> bool:
-        """Whether an offer is there already."""
-        return not self._offers.empty()
-
-    async def next_offer(self) -> Offer:
-        """Wait for the next offer, as long as it takes; the asker sets the limit."""
-        return await self._offers.get()
-
-    def unread(self) -> list[Offer]:
-        """Offers nobody has taken up, when the caller leaves."""
-        left = []
-        while not self._offers.empty():
-            left.append(self._offers.get_nowait())
-        return left
+MISSED: Final = "missed"
+"""The reason of a pause that missed calls brought about."""
 
 
 class Acd:
@@ -67,62 +52,51 @@ class Acd:
     def __init__(self, *, matching: Matching, pool: asyncpg.Pool, ledger: Ledger, board: Board) -> None:
         self._matching = matching
         self._pool = pool
-        self._ledger = ledger
-        self._board = board
+        self.directory = Directory()
+        self.showing = Showing(self.directory, matching, ledger, board)
+        self.showing.on_staffing = self._staffing_changed
         self._tasks = Tasks("acd")
         self._tickets: dict[str, Ticket] = {}
-        self._agents: dict[str, Agent] = {}
-        self._queues: dict[str, Queue] = {}
-        self._serves: dict[str, tuple[str, ...]] = {}
-        self._now: dict[str, AgentNow] = {}
-        """Agents as they are, kept true by every change: screens and counts ask no Redis."""
-        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._offers: set[str] = set()
         """Offers that were handed to a call and have not ended."""
-        self._dirty_queues: set[str] = set()
-        self._dirty = asyncio.Event()
+        self._due: asyncio.TimerHandle | None = None
+        self._due_ms = 0
+        self._sweep: asyncio.TimerHandle | None = None
         self.on_agents_changed: Callable[[], Awaitable[None]] | None = None
 
     # Set-up
 
     async def start(self) -> None:
-        """Load the match function and what is set up, show everyone, arm the wrap-up timers that a worker before us left."""
+        """Load the match function and what is set up, show everyone; timers that a worker before us left go on."""
         await self._matching.load()
         await self.reload()
-        for now in await self.agents():
-            if now.state is AgentState.WRAPUP:
-                self._arm_wrapup(now.number, now.call, self._wrap_up_s(None))
-            elif now.state is AgentState.READY:
-                self._apply(await self._matching.rest_over(clock.utc_ms(), now.number))
-        self._tasks.start(self._show_queues(), "queue cards")
+        longest_wrapup_s = max((queue.wrap_up_s for queue in self.directory.queues.values()), default=0)
+        longest_pause_s = max((reason.limit_s or 0 for reason in self.directory.reasons.values()), default=0)
+        self._apply(
+            await self._matching.repair(
+                clock.utc_ms(), rest_ms=int(REST_S * 1000), wrapup_ms=longest_wrapup_s * 1000, pause_ms=longest_pause_s * 1000
+            )
+        )
+        self._tasks.start(self.showing.run(), "queue cards")
+        self._tasks.start(self._read_mail(), "offers of other workers")
 
     async def close(self) -> None:
         """Stop the timers."""
-        for timer in self._timers.values():
-            timer.cancel()
+        for timer in (self._due, self._sweep):
+            if timer:
+                timer.cancel()
         await self._tasks.close()
 
     async def reload(self) -> None:
         """Take over what the administrator changed; nobody's call is disturbed."""
-        agents = await store.read_agents(self._pool)
-        queues = await store.read_queues(self._pool)
-        members = await store.read_members(self._pool)
-        gone = self._agents.keys() - {agent.number for agent in agents}
-        self._agents = {agent.number: agent for agent in agents}
-        self._queues = {queue.name: queue for queue in queues}
-        serves: dict[str, tuple[str, ...]] = dict.fromkeys(self._agents, ())
-        for member in members:
-            serves[member.agent] += (member.queue,)
-        self._serves = serves
-        outcome = await self._matching.configure(clock.utc_ms(), self._agents, queues, members)
-        self._apply(outcome)
+        directory = self.directory
+        gone = await directory.load(self._pool)
+        self._apply(await self._matching.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members))
         for number in gone:
-            self._now.pop(number, None)
-            self._board.show(Topic.AGENTS, number, None)
+            self.showing.forget_agent(number)
         for now in await self.agents():
-            self._show_agent(now)
-        self._dirty_queues.update(self._queues)
-        self._dirty.set()
+            self.showing.show_agent(now)
+        self.showing.touch(*directory.queues)
 
     async def agents_changed(self) -> None:
         """Agents were added or retired: load them and let their phones be set up."""
@@ -134,69 +108,121 @@ class Acd:
 
     def queue(self, name: str) -> Queue:
         """The queue as set up; NotFound when there is none."""
-        if (queue := self._queues.get(name)) is None:
-            raise NotFound(f"there is no queue {name!r:.60}")
-        return queue
+        return self.directory.queue(name)
 
     def agent(self, number: str) -> Agent:
         """The agent as set up; NotFound when there is none."""
-        if (agent := self._agents.get(number)) is None:
-            raise NotFound(f"there is no agent {number!r:.20}")
-        return agent
+        return self.directory.agent(number)
 
     def knows_agent(self, number: str) -> bool:
         """Whether an active agent has this number."""
-        return number in self._agents
+        return number in self.directory.agents
 
     @property
-    def configured(self) -> tuple[Mapping[str, Agent], Mapping[str, Queue], Mapping[str, tuple[str, ...]]]:
+    def configured(self) -> Configured:
         """Agents, queues, and which queues each agent serves."""
-        return self._agents, self._queues, self._serves
+        return Configured(self.directory.agents, self.directory.queues, self.directory.serves)
+
+    @property
+    def reasons(self) -> Mapping[str, PauseReason]:
+        """Why agents may pause, by name."""
+        return self.directory.reasons
 
     async def agents(self) -> list[AgentNow]:
         """Every agent as they are now."""
-        return await self._matching.agents({number: agent.name for number, agent in self._agents.items()}, self._serves)
+        names = {number: agent.name for number, agent in self.directory.agents.items()}
+        return await self._matching.agents(names, self.directory.serves)
 
     async def agent_now(self, number: str) -> AgentNow:
         """One agent as they are now; NotFound when there is none."""
         agent = self.agent(number)
-        return (await self._matching.agents({number: agent.name}, self._serves))[0]
+        return (await self._matching.agents({number: agent.name}, self.directory.serves))[0]
 
     async def queues(self) -> list[QueueNow]:
         """Every queue as it is now."""
-        return await self._queues_now(self._queues)
+        return await self.showing.queues_now(self.directory.queues)
 
-    async def _queues_now(self, names: Iterable[str]) -> list[QueueNow]:
-        wanted = [self._queues[name] for name in names if name in self._queues]
-        waiting = await self._matching.waiting(queue.name for queue in wanted)
-        counts = {queue.name: dict.fromkeys(map(str, AgentState), 0) for queue in wanted}
-        for agent in self._now.values():
-            for name in agent.queues:
-                if name in counts:
-                    counts[name][agent.state] += 1
-        return [_queue_now(queue, waiting[queue.name], counts[queue.name]) for queue in wanted]
+    def states_of(self, queue: str) -> Mapping[str, int]:
+        """How many of the queue's agents are in each state, as far as this worker has been told."""
+        return self.showing.counts.get(queue, {})
+
+    def staffing(self, queue: str) -> Staffing:
+        """Whether anybody works for the queue now."""
+        return self.showing.staffing(queue)
+
+    async def position(self, ticket: Ticket) -> int | None:
+        """The caller's place in the line, 1 is next; None when they are not in it."""
+        return await self._matching.position(ticket.queue.name, ticket.call)
+
+    async def explain(self, call: str) -> Explanation:
+        """Whom a waiting caller waits for, and what rules each agent out."""
+        return await self._matching.explain(call)
+
+    async def broken_pairs(self) -> list[str]:
+        """Classes where a caller waits beside a free agent: empty unless the match is broken."""
+        return await self._matching.pairs(self.directory.queues)
 
     # Callers
 
-    async def enqueue(self, call: str, queue: str, *, since_ms: int, order_ms: int | None = None) -> Ticket:
-        """The caller begins to wait (or goes on waiting with the old ``since_ms``); waits itself while Redis is away."""
-        ticket = Ticket(call, self.queue(queue), since_ms)
+    async def enqueue(
+        self,
+        call: str,
+        queue: str,
+        *,
+        since_ms: int,
+        entered_ms: int | None = None,
+        priority: int = 0,
+        need: Mapping[str, int] | None = None,
+        preferred: str = "",
+        number: str = "",
+    ) -> Ticket:
+        """The caller begins to wait (or goes on waiting with the old moments); waits itself while Redis is away.
+
+        ``since_ms``: since when, which decides the order; ``entered_ms``: since when in this queue (default: the same).
+        ``need``: skills asked for, ``preferred``: the caller's own agent, ``number``: for a place kept from an earlier call.
+        """
+        found = self.queue(queue)
+        ticket = Ticket(call, found, since_ms=since_ms, entered_ms=since_ms if entered_ms is None else entered_ms)
         self._tickets[call] = ticket
-        order = since_ms if order_ms is None else order_ms
-        await self._insist(lambda: self._matching.enqueue(clock.utc_ms(), call=call, queue=queue, order_ms=order, since_ms=since_ms))
-        self._touch_queue(queue)
+        steps = steps_of(found, need or {}, preferred)
+        outcome = await self._insist(
+            lambda: self._matching.enqueue(
+                clock.utc_ms(),
+                call=call,
+                queue=queue,
+                steps=steps,
+                since_ms=since_ms,
+                entered_ms=ticket.entered_ms,
+                priority=priority,
+                number=number if found.return_window_s else "",
+            )
+        )
+        ticket.place_back = "place_back" in outcome.notes
+        self.showing.touch(queue)
         return ticket
 
-    async def leave(self, ticket: Ticket) -> None:
-        """The caller no longer waits; offers that nobody took up end as ``caller_gone``."""
+    async def leave(self, ticket: Ticket, *, abandoned: bool = False) -> None:
+        """The caller no longer waits; offers that are out end. Who went away keeps the place for a while."""
         self._tickets.pop(ticket.call, None)
-        await self._insist(lambda: self._matching.leave(clock.utc_ms(), ticket.call))
-        for offer in ticket.unread():
-            await self.offer_ended(offer, OfferEnd.CALLER_GONE)
-        self._touch_queue(ticket.queue.name)
+        keep_ms = ticket.queue.return_window_s * 1000 if abandoned else 0
+        await self._insist(lambda: self._matching.leave(clock.utc_ms(), ticket.call, keep_ms=keep_ms))
+        self.showing.touch(ticket.queue.name)
 
-    async def offer_ended(self, offer: Offer, end: OfferEnd) -> None:
-        """Tell the one end of an offer; a second telling changes nothing."""
+    async def prioritise(self, call: str, priority: int) -> None:
+        """Give a waiting caller another priority; TooLate when they no longer wait."""
+        outcome = await self._matching.prioritise(clock.utc_ms(), call, priority)
+        self._apply(outcome)
+        if outcome.stale:
+            raise TooLate("this caller is not waiting")
+
+    async def replace(self, ticket: Ticket, by: str) -> bool:
+        """Another name takes the caller's place; False when there was none."""
+        self._tickets.pop(ticket.call, None)
+        outcome = await self._insist(lambda: self._matching.replace(clock.utc_ms(), ticket.call, by))
+        return not outcome.stale
+
+    async def offer_ended(self, offer: Offer, end: OfferEnd) -> bool:
+        """Tell the one end of an offer; False when it had ended before, which changes nothing."""
         follows = CONSEQUENCES[end]
         self._offers.discard(offer.id)
         outcome = await self._insist(
@@ -206,15 +232,15 @@ class Acd:
                 agent=offer.agent,
                 offer=offer.id,
                 end=end,
-                rest=follows.rests,
+                rest_ms=int(REST_S * 1000) if follows.rests else 0,
                 keep_place=follows.keeps_place,
+                missed=follows.missed,
             )
         )
-        if follows.rests and not outcome.stale:
-            self._arm(f"rest:{offer.agent}", REST_S, lambda: self._matching.rest_over(clock.utc_ms(), offer.agent))
-        if end is OfferEnd.ANSWERED:
+        if end is OfferEnd.ANSWERED and not outcome.stale:
             self._tickets.pop(offer.call, None)
-        self._touch_queue(offer.queue)
+        self.showing.touch(offer.queue)
+        return not outcome.stale
 
     # Agents
 
@@ -222,22 +248,36 @@ class Acd:
         """Make an agent ready, paused or offline; in a call it takes effect after it. NotFound, BadRequest."""
         mode = requested_mode(state)
         self.agent(number)
-        before = await self._matching.agent(number)
+        known = self.directory.reasons.get(reason)
+        if mode is Mode.PAUSED and reason and known is None:
+            allowed = ", ".join(self.directory.reasons)
+            raise BadRequest(f"reason: {reason!r:.40} is none of {allowed}", field="reason")
+        limit_s = known.limit_s if known and known.limit_s else 0
         outcome = await self._matching.set_mode(
-            clock.utc_ms(), agent=number, mode=mode, reason=reason[:80] if mode is Mode.PAUSED else "", by=by, end_wrapup=True
+            clock.utc_ms(),
+            agent=number,
+            mode=mode,
+            reason=reason if mode is Mode.PAUSED else "",
+            by=by,
+            pause_ms=limit_s * 1000,
+            ends=bool(known and known.ends),
         )
-        if "wrapup_ended" in outcome.notes:
-            self._disarm(f"wrapup:{number}")
-            self._note_wrapup(number, before.get("call", ""), int(float(before.get("since", "0"))))
         self._apply(outcome)
+        return await self.agent_now(number)
+
+    async def extend_wrap_up(self, number: str) -> AgentNow:
+        """More time for the after-call work, as much as the most generous of the agent's queues gives; TooLate when it is over."""
+        self.agent(number)
+        extra_s = max((self.directory.queues[name].wrap_up_extra_s for name in self.directory.serves.get(number, ())), default=0)
+        outcome = await self._matching.extend_wrapup(clock.utc_ms(), number, extra_s * 1000)
+        self._apply(outcome)
+        if outcome.stale:
+            raise TooLate("there is no wrap-up to prolong")
         return await self.agent_now(number)
 
     async def set_reachable(self, number: str, reachable: bool) -> None:
         """The agent's phone registered, or can no longer be reached; what is known already costs nothing."""
-        known = self._now.get(number)
-        if number in self._agents and (known is None or known.reachable != reachable):
-            if known:
-                self._now[number] = msgspec.structs.replace(known, reachable=reachable)
+        if number in self.directory.agents and self.showing.note_reachable(number, reachable):
             await self._insist(lambda: self._matching.set_reachable(clock.utc_ms(), number, reachable))
 
     async def busy(self, number: str, call: str, activity: AgentState = AgentState.TALKING) -> bool:
@@ -247,16 +287,14 @@ class Acd:
 
     async def call_over(self, number: str, call: str, queue: str | None) -> None:
         """The agent's conversation is over; after a queue's call comes the queue's wrap-up."""
-        wrap_up_s = self._wrap_up_s(queue) if queue else 0
-        outcome = await self._insist(lambda: self._matching.call_over(clock.utc_ms(), number, call, wrap_up_s * 1000))
-        if wrap_up_s and not outcome.stale and any(change.state is AgentState.WRAPUP for change in outcome.changes):
-            self._arm_wrapup(number, call, wrap_up_s)
+        wrap_up_s = self.directory.queues[queue].wrap_up_s if queue in self.directory.queues else 0
+        await self._insist(lambda: self._matching.call_over(clock.utc_ms(), number, call, wrap_up_s * 1000))
 
     async def forget_strangers(self, living: set[str]) -> None:
         """After a crash: calls still waiting in Redis that no longer live are taken out, and agents they held are free."""
-        for call in await self._matching.known_calls(self._queues) - living:
+        for call in await self._matching.known_calls(self.directory.queues) - living:
             await self._insist(lambda call=call: self._matching.leave(clock.utc_ms(), call))  # type: ignore[misc]
-        for number in self._agents:
+        for number in self.directory.agents:
             facts = await self._matching.agent(number)
             call, activity = facts.get("call", ""), facts.get("activity", "")
             if activity not in {AgentState.RINGING, AgentState.TALKING} or call in living:
@@ -266,26 +304,6 @@ class Acd:
                 await self.offer_ended(Offer(id=offer, call=call, queue="", agent=number), OfferEnd.CALLER_GONE)
             else:
                 await self.call_over(number, call, None)
-
-    def _wrap_up_s(self, queue: str | None) -> int:
-        if queue in self._queues:
-            return self._queues[queue].wrap_up_s
-        return max((found.wrap_up_s for found in self._queues.values()), default=0)
-
-    def _arm_wrapup(self, number: str, call: str, seconds: float) -> None:
-        since_ms = clock.utc_ms()
-
-        async def over() -> Outcome:
-            outcome = await self._matching.wrapup_over(clock.utc_ms(), number, call)
-            if not outcome.stale:
-                self._note_wrapup(number, call, since_ms)
-            return outcome
-
-        self._arm(f"wrapup:{number}", seconds, over)
-
-    def _note_wrapup(self, number: str, call: str, since_ms: int) -> None:
-        now = clock.utc_ms()
-        self._ledger.note(WrapUpEnded(id=new_id(Kind.EVENT, now), at_ms=now, call=call, agent=number, lasted_ms=now - since_ms))
 
     # What every step brings with it
 
@@ -302,100 +320,73 @@ class Acd:
             else:
                 self._apply(outcome)
                 if delay_s > _RETRY_FIRST_S:
-                    self._arm("lost offers", _SWEEP_S, self._end_lost_offers)
+                    self._sweep_soon()
                 return outcome
 
-    async def _end_lost_offers(self) -> Outcome:
+    def _sweep_soon(self) -> None:
+        if self._sweep:
+            self._sweep.cancel()
+        sweep = self._end_lost_offers
+        self._sweep = asyncio.get_running_loop().call_later(_SWEEP_S, lambda: self._tasks.start(sweep(), "lost offers"))
+
+    async def _end_lost_offers(self) -> None:
         """Redis decided, but its answer was lost with the connection: such offers ring nowhere, so they end."""
-        for number in self._agents:
+        for number in self.directory.agents:
             facts = await self._matching.agent(number)
             offer = facts.get("offer")
             if offer and offer not in self._offers:
                 _log.warning("an offer was lost on the way", agent=number, offer=offer)
-                lost = Offer(id=offer, call=facts.get("call", ""), queue="", agent=number)
-                await self.offer_ended(lost, OfferEnd.FAILED)
-        return Outcome(offers=(), changes=(), notes=())
+                await self.offer_ended(Offer(id=offer, call=facts.get("call", ""), queue="", agent=number), OfferEnd.FAILED)
 
     def _apply(self, outcome: Outcome) -> None:
         for change in outcome.changes:
-            self._tell_change(change)
+            self.showing.changed(change)
+        for wrapup in outcome.wrapups:
+            self.showing.wrapped_up(wrapup)
+        for ended in outcome.ended:
+            self._offers.discard(ended.id)
+            if ticket := self._tickets.get(ended.call):
+                ticket.hand(ended)
         for offer in outcome.offers:
-            self._touch_queue(offer.queue)
-            ticket = self._tickets.get(offer.call)
-            if ticket is None:
-                self._tasks.start(self.offer_ended(offer, OfferEnd.CALLER_GONE), f"no ticket {offer.id}")
-            else:
-                self._offers.add(offer.id)
-                ticket.hand(offer)
+            self._hand(offer)
+        if outcome.due_ms and not 0 < self._due_ms <= outcome.due_ms:
+            self._arm(outcome.due_ms)
 
-    def _tell_change(self, change: Change) -> None:
-        self._ledger.note(
-            AgentChanged(
-                id=new_id(Kind.EVENT, change.since_ms),
-                at_ms=change.since_ms,
-                call="",
-                agent=change.agent,
-                state=change.state,
-                reason=change.reason,
-                by=change.by,
-            )
-        )
-        if (agent := self._agents.get(change.agent)) is None:
-            return
-        serves = self._serves.get(change.agent, ())
-        self._show_agent(
-            AgentNow(
-                number=agent.number,
-                name=agent.name,
-                state=change.state,
-                mode=change.mode,
-                reason=change.reason,
-                since_ms=change.since_ms,
-                reachable=change.reachable,
-                call=change.call,
-                queues=serves,
-            )
-        )
-        self._dirty_queues.update(serves)
-        self._dirty.set()
+    def _hand(self, offer: Offer) -> None:
+        self.showing.touch(offer.queue)
+        ticket = self._tickets.get(offer.call)
+        if ticket is None:
+            self._tasks.start(self.offer_ended(offer, OfferEnd.CALLER_GONE), f"no ticket {offer.id}")
+        else:
+            self._offers.add(offer.id)
+            ticket.hand(offer)
 
-    def _show_agent(self, now: AgentNow) -> None:
-        self._now[now.number] = now
-        fields = {name: getattr(now, name) for name in AgentNow.__struct_fields__}
-        self._board.show(Topic.AGENTS, now.number, fields)
+    def _staffing_changed(self, queue: str) -> None:
+        for ticket in self._tickets.values():
+            if ticket.queue.name == queue:
+                ticket.staffing_changed.set()
 
-    def _touch_queue(self, queue: str) -> None:
-        self._dirty_queues.add(queue)
-        self._dirty.set()
-
-    async def _show_queues(self) -> None:
+    async def _read_mail(self) -> None:
+        """Offers for our calls that another worker's step made, until cancelled."""
         while True:
-            await self._dirty.wait()
-            await asyncio.sleep(_QUEUE_CARD_INTERVAL_S)
-            self._dirty.clear()
-            names, self._dirty_queues = self._dirty_queues, set()
             try:
-                shown = await self._queues_now(names)
-            except StoreAway:
-                self._dirty_queues |= names
+                offer = await self._matching.mail()
+            except StoreAway as error:
+                _log.info("offers of other workers can't be read", reason=str(error))
+                await asyncio.sleep(_RETRY_MOST_S)
                 continue
-            for now in shown:
-                self._board.show(Topic.QUEUES, now.name, {name: getattr(now, name) for name in QueueNow.__struct_fields__})
+            if offer:
+                self._hand(offer)
 
-    def _arm(self, name: str, delay_s: float, step: Callable[[], Awaitable[Outcome]]) -> None:
-        self._disarm(name)
+    # What is due
 
-        def ring() -> None:
-            self._timers.pop(name, None)
-            self._tasks.start(self._insist(step), name)
+    def _arm(self, due_ms: int) -> None:
+        if self._due:
+            self._due.cancel()
+        self._due_ms = due_ms
+        delay_s = max(0.0, (due_ms - clock.utc_ms()) / 1000)
+        self._due = asyncio.get_running_loop().call_later(delay_s, self._ring_due)
 
-        self._timers[name] = asyncio.get_running_loop().call_later(delay_s, ring)
-
-    def _disarm(self, name: str) -> None:
-        if timer := self._timers.pop(name, None):
-            timer.cancel()
-
-
-def _queue_now(queue: Queue, waiting: tuple[int, int | None], agents: dict[str, int]) -> QueueNow:
-    count, since = waiting
-    return QueueNow(name=queue.name, title=queue.title, waiting=count, longest_since_ms=since, agents=agents)
+    def _ring_due(self) -> None:
+        self._due, self._due_ms = None, 0
+        self._tasks.start(self._insist(lambda: self._matching.tick(clock.utc_ms())), "what is due")

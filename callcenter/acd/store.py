@@ -1,48 +1,63 @@
-"""SQL of agents, queues and who serves what."""
+"""SQL of agents, skills, queues, who serves what, and reasons to pause."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import asyncpg
+import msgspec
 
-from callcenter.acd.model import Agent, Member, Queue
+from callcenter.acd.model import Agent, Member, PauseReason, Queue
 from callcenter.basics.errors import BadRequest, NotFound
-from callcenter.basics.vocabulary import AGENT_NUMBER, NAME, Language, display_name
+from callcenter.basics.vocabulary import AGENT_NUMBER, NAME, display_name
 
-AGENTS = "select number, name, language, sip_password, pin from agents where active order by number"
-"""Every agent who may work."""
-QUEUES = """select name, title, strategy, ring_timeout_s, wrap_up_s, max_wait_s, announce_agent, record_calls, music, weight
+AGENTS = """select a.number, a.name, a.language, a.sip_password, a.pin,
+    coalesce((select jsonb_object_agg(s.skill, s.level) from agent_skills s where s.agent = a.number), '{}') as skills
+from agents a where a.active order by a.number"""
+"""Every agent who may work, with skills."""
+QUEUES = """select name, title, strategy, ring_timeout_s, wrap_up_s, max_wait_s, announce_agent, record_calls, music, head_start_s,
+    priority_step_s, return_window_s, ring_most, widen_s, preferred_wait_s, auto_pause_after, wrap_up_extra_s, service_level_s, rules
 from queues order by name"""
-"""Every queue."""
-MEMBERS = "select m.queue, m.agent, m.penalty from queue_members m join agents a on a.number = m.agent and a.active order by 1, 2"
+"""Every queue with its rules."""
+MEMBERS = """select m.queue, m.agent, m.penalty, m.weight, m.position
+from queue_members m join agents a on a.number = m.agent and a.active order by m.queue, m.position, m.agent"""
 """Which active agent serves which queue."""
+REASONS = "select name, title_zh, title_en, paid, limit_s, ends, position from pause_reasons order by position, name"
+"""Why agents may pause."""
 ADD_AGENT = """insert into agents (number, name, language, sip_password, pin) values ($1, $2, $3, $4, $5)
 on conflict (number) do nothing returning number"""
 """A new agent; no row when the number is taken."""
 RETIRE_AGENT = "update agents set active = false where number = $1 and active returning number"
 """An agent who no longer works; what they did stays."""
-ADD_QUEUE = """insert into queues (name, title, ring_timeout_s, wrap_up_s, max_wait_s, announce_agent, record_calls)
-values ($1, $2, $3, $4, $5, $6, $7) on conflict (name) do nothing returning name"""
+ADD_QUEUE = """insert into queues (name, title, strategy, ring_timeout_s, wrap_up_s, max_wait_s, announce_agent, record_calls, music,
+    head_start_s, priority_step_s, return_window_s, ring_most, widen_s, preferred_wait_s, auto_pause_after,
+    wrap_up_extra_s, service_level_s, rules)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+on conflict (name) do nothing returning name"""
 """A new queue; no row when the name is taken."""
-ADD_MEMBER = """insert into queue_members (queue, agent, penalty) values ($1, $2, $3)
-on conflict (queue, agent) do update set penalty = excluded.penalty"""
+ADD_MEMBER = """insert into queue_members (queue, agent, penalty, weight, position) values ($1, $2, $3, $4, $5)
+on conflict (queue, agent) do update set penalty = excluded.penalty, weight = excluded.weight, position = excluded.position"""
 """The agent serves the queue from now on."""
 
 
 async def read_agents(pool: asyncpg.Pool) -> list[Agent]:
     """Every agent who may work, by number."""
-    return [
-        Agent(number=row[0], name=row[1], language=Language(row[2]), sip_password=row[3], pin=row[4]) for row in await pool.fetch(AGENTS)
-    ]
+    return [msgspec.convert(dict(row), Agent) for row in await pool.fetch(AGENTS)]
 
 
 async def read_queues(pool: asyncpg.Pool) -> list[Queue]:
     """Every queue, by name."""
-    return [Queue(**dict(row)) for row in await pool.fetch(QUEUES)]
+    return [msgspec.convert(dict(row), Queue) for row in await pool.fetch(QUEUES)]
 
 
 async def read_members(pool: asyncpg.Pool) -> list[Member]:
     """Who serves what."""
-    return [Member(queue=row[0], agent=row[1], penalty=row[2]) for row in await pool.fetch(MEMBERS)]
+    return [Member(**dict(row)) for row in await pool.fetch(MEMBERS)]
+
+
+async def read_reasons(pool: asyncpg.Pool) -> list[PauseReason]:
+    """Why agents may pause, in the order in which they are shown."""
+    return [PauseReason(**dict(row)) for row in await pool.fetch(REASONS)]
 
 
 async def add_agent(pool: asyncpg.Pool, agent: Agent) -> None:
@@ -60,18 +75,23 @@ async def retire_agent(pool: asyncpg.Pool, number: str) -> None:
         raise NotFound(f"there is no agent {number!r:.20}")
 
 
+def queue_row(queue: Queue) -> tuple[Any, ...]:
+    """The queue's columns in the order of ADD_QUEUE."""
+    *columns, rules = (getattr(queue, field) for field in Queue.__struct_fields__)
+    return (*columns, msgspec.to_builtins(rules))
+
+
 async def add_queue(pool: asyncpg.Pool, queue: Queue) -> None:
     """Add a queue; BadRequest when the name is malformed or taken."""
     if not NAME.fullmatch(queue.name):
         raise BadRequest(f"name: {queue.name!r:.60} is no queue name; small letters, digits, - and _", field="name")
-    row = (queue.name, queue.title, queue.ring_timeout_s, queue.wrap_up_s, queue.max_wait_s, queue.announce_agent, queue.record_calls)
-    if await pool.fetchval(ADD_QUEUE, *row) is None:
+    if await pool.fetchval(ADD_QUEUE, *queue_row(queue)) is None:
         raise BadRequest(f"name: {queue.name} is taken; choose another", field="name")
 
 
 async def add_member(pool: asyncpg.Pool, member: Member) -> None:
     """Let an agent serve a queue."""
     try:
-        await pool.execute(ADD_MEMBER, member.queue, member.agent, member.penalty)
+        await pool.execute(ADD_MEMBER, member.queue, member.agent, member.penalty, member.weight, member.position)
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound(f"there is no queue {member.queue!r:.40} or no agent {member.agent!r:.20}") from error

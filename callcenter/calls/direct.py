@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from callcenter.acd.model import AgentState, OfferEnd
-from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused
-from callcenter.basics.vocabulary import Kind, new_id
 from callcenter.calls import line
 from callcenter.calls.greeting import answer
 from callcenter.calls.phases import Phase
@@ -24,7 +22,8 @@ async def direct(session: Session) -> Phase:
         with suppress(AsteriskRefused):
             await session.caller.channel.ring()
         try:
-            end, leg = await line.ring(session, agent, _RING_S, new_id(Kind.LEG, clock.utc_ms()))
+            leg = line.new_leg(session, agent)
+            end = await line.ring(session, agent, _RING_S, leg, lambda leg: session.save(other=leg.as_record()))
         finally:
             if end is not OfferEnd.ANSWERED:
                 session.record = session.record.evolve(agent="", other=None)

@@ -40,6 +40,8 @@ class Leg:
         self.cause_text = ""
         self.ended_ms = 0
         self.hung_up_by_us = False
+        self.give_up_reason = "normal"
+        """ARI's word for why we stop the ringing; ``answered_elsewhere`` keeps the phone from showing a missed call."""
 
     @property
     def ended_by(self) -> EndedBy:

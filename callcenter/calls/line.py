@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -108,20 +108,23 @@ async def _collect(session: Session, ask: Gather, first: str | None) -> Digits:
         key = None
 
 
-async def ring(session: Session, agent: str, ring_timeout_s: float, leg_id: str) -> tuple[OfferEnd, Leg]:
+Rings = Callable[[Leg], None]
+"""Told the leg of a phone that is about to ring, so that the record knows of it."""
+
+
+async def ring(session: Session, agent: str, ring_timeout_s: float, leg: Leg, rings: Rings) -> OfferEnd:
     """Let an agent's phone ring for this call until it is answered or not; the leg is hung up unless it was answered.
 
-    ``ring_timeout_s`` in seconds, ``leg_id`` a new ``…-leg``. Returns how it ended; never raises when the phone's side fails.
+    ``ring_timeout_s`` in seconds, ``leg`` from ``new_leg``. Returns how it ended; never raises when the phone's side fails.
+    Cancelled, it stops the ringing with the leg's ``give_up_reason``.
     """
     now = clock.utc_ms()
-    channel = session.house.ari.channel(leg_id)
-    leg = Leg(channel, leg=leg_id, name="", role=LegRole.AGENT, party=agent)
     session.follow(leg)
-    session.note(ledger.LegStarted, at_ms=now, leg=leg_id, channel=leg_id, role=LegRole.AGENT, party=agent)
+    session.note(ledger.LegStarted, at_ms=now, leg=leg.leg, channel=leg.channel.id, role=LegRole.AGENT, party=agent)
     timed_out = False
     try:
         try:
-            await _dial(session, leg, ring_timeout_s)
+            await _dial(session, leg, ring_timeout_s, rings)
             async with asyncio.timeout(ring_timeout_s):
                 await leg.settled.wait()
         except TimeoutError:
@@ -133,14 +136,20 @@ async def ring(session: Session, agent: str, ring_timeout_s: float, leg_id: str)
             session.log.warning("the agent's phone could not be rung", agent=agent, reason=str(error))
             leg.note_dial_status("CONGESTION")
         if leg.answered.is_set() and not leg.ended.is_set():
-            return OfferEnd.ANSWERED, leg
+            return OfferEnd.ANSWERED
     finally:
         if not leg.answered.is_set() or leg.ended.is_set():
-            await _give_up(session, leg)
-    return end_of_offer(leg.dial_status, leg.cause, timed_out), leg
+            await give_up(session, leg)
+    return end_of_offer(leg.dial_status, leg.cause, timed_out)
 
 
-async def _dial(session: Session, leg: Leg, ring_timeout_s: float) -> None:
+def new_leg(session: Session, agent: str) -> Leg:
+    """A leg for an agent's phone; nothing rings yet."""
+    leg_id = new_id(Kind.LEG, clock.utc_ms())
+    return Leg(session.house.ari.channel(leg_id), leg=leg_id, name="", role=LegRole.AGENT, party=agent)
+
+
+async def _dial(session: Session, leg: Leg, ring_timeout_s: float, rings: Rings) -> None:
     record = session.record
     await session.house.ari.create_channel(
         endpoint=f"PJSIP/{leg.party}",
@@ -151,16 +160,16 @@ async def _dial(session: Session, leg: Leg, ring_timeout_s: float) -> None:
             "CONNECTEDLINE(name,i)": record.queue or record.dialled,
         },
     )
-    session.save(other=leg.as_record(), agent=leg.party)
+    rings(leg)
     async with asyncio.timeout(_ARRIVAL_S):
         await leg.arrived.wait()
     await leg.channel.dial(session.caller.channel.id, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
 
 
-async def _give_up(session: Session, leg: Leg) -> None:
+async def give_up(session: Session, leg: Leg) -> None:
     """Stop the ringing and wait a moment for the phone's cause, which says why it did not answer."""
     with suppress(AsteriskAway):
-        await session.hang_up(leg)
+        await session.hang_up(leg, leg.give_up_reason)
     with suppress(TimeoutError):
         async with asyncio.timeout(0.5):
             await leg.ended.wait()

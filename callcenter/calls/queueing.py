@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from callcenter.acd.model import Offer, OfferEnd
-from callcenter.acd.service import Ticket
+from callcenter.acd.model import EndedOffer, Offer, OfferEnd
+from callcenter.acd.ticket import Ticket
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused, NotFound
-from callcenter.basics.vocabulary import Kind, new_id
 from callcenter.calls import line
 from callcenter.calls.greeting import answer
 from callcenter.calls.legs import Leg
 from callcenter.calls.phases import Phase
+from callcenter.calls.ringing import Phones, RingOver
 from callcenter.calls.session import Session
 from callcenter.ledger import events as ledger
 
@@ -21,16 +21,8 @@ from callcenter.ledger import events as ledger
 async def queueing(session: Session) -> Phase:
     """Wait for an agent, as long as the queue allows."""
     await answer(session)
-    name = session.record.queue
-    since_ms = session.record.queued_ms or clock.utc_ms()
-    if not session.record.queued_ms:
-        session.note(ledger.Queued, at_ms=since_ms, queue=name)
-    try:
-        ticket = await session.house.acd.enqueue(session.record.id, name, since_ms=since_ms)
-    except NotFound:
-        session.log.error("the call's queue does not exist", queue=name)
-        session.note(ledger.LeftQueue, queue=name, why="closed")
-        await line.play(session, [f"{session.record.language}/out-of-service"])
+    ticket = await _take_a_place(session)
+    if ticket is None:
         return Phase.DONE
     why = "abandoned"
     left_ms: int | None = None
@@ -38,52 +30,69 @@ async def queueing(session: Session) -> Phase:
     try:
         if not ticket.has_offer:
             await music.start()
-        session.save(queued_ms=since_ms)
+        session.save(queued_ms=ticket.since_ms, entered_ms=ticket.entered_ms)
         leg = await _until_answered(session, ticket, music)
         why = "answered" if leg else "timeout"
         left_ms = clock.utc_ms()
         await music.stop()
     finally:
-        session.note(ledger.LeftQueue, at_ms=left_ms or session.caller.ended_ms or clock.utc_ms(), queue=name, why=why)
+        session.note(ledger.LeftQueue, at_ms=left_ms or session.caller.ended_ms or clock.utc_ms(), queue=ticket.queue.name, why=why)
         if why != "answered":
-            await session.house.acd.leave(ticket)
+            await session.house.acd.leave(ticket, abandoned=why == "abandoned")
     if leg is None:
-        session.record = session.record.evolve(voicemail_box=name)
+        session.record = session.record.evolve(voicemail_box=ticket.queue.name, ringing=())
         return Phase.VOICEMAIL
-    session.record = session.record.evolve(offer="", agent=leg.party, other=leg.as_record())
+    session.record = session.record.evolve(ringing=(), agent=leg.party, other=leg.as_record())
     return Phase.ANNOUNCING if ticket.queue.announce_agent else Phase.CONVERSATION
 
 
-async def _until_answered(session: Session, ticket: Ticket, music: _Music) -> Leg | None:
-    loop = asyncio.get_running_loop()
-    limit_s = ticket.queue.max_wait_s
-    deadline = None if limit_s is None else loop.time() + max(0.0, limit_s - (clock.utc_ms() - ticket.since_ms) / 1000)
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
-                offer = await ticket.next_offer()
-        except TimeoutError:
-            return None
-        if leg := await _ring(session, ticket, offer):
-            return leg
-        await music.start()
-
-
-async def _ring(session: Session, ticket: Ticket, offer: Offer) -> Leg | None:
-    session.record = session.record.evolve(offer=offer.id, agent=offer.agent)
-    leg_id = new_id(Kind.LEG, clock.utc_ms())
-    session.note(ledger.Offered, offer=offer.id, queue=offer.queue, agent=offer.agent, leg=leg_id, because=offer.because)
-    end = OfferEnd.CALLER_GONE
+async def _take_a_place(session: Session) -> Ticket | None:
+    record = session.record
+    now = clock.utc_ms()
+    entered_ms = record.entered_ms or now
+    if not record.entered_ms:
+        session.note(ledger.Queued, at_ms=entered_ms, queue=record.queue, priority=record.priority)
     try:
-        end, leg = await line.ring(session, offer.agent, ticket.queue.ring_timeout_s, leg_id)
-    finally:
-        at_ms = session.caller.ended_ms or clock.utc_ms()
-        session.note(ledger.OfferEnded, at_ms=at_ms, offer=offer.id, agent=offer.agent, end=end)
-        session.record = session.record.evolve(offer="")
-        await session.house.acd.offer_ended(offer, end)
-        if end is not OfferEnd.ANSWERED:
-            session.record = session.record.evolve(agent="", other=None)
-    return leg if end is OfferEnd.ANSWERED else None
+        return await session.house.acd.enqueue(
+            record.id,
+            record.queue,
+            since_ms=record.queued_ms or entered_ms,
+            entered_ms=entered_ms,
+            priority=record.priority,
+            need=record.need,
+            preferred=record.preferred,
+            number=record.number,
+        )
+    except NotFound:
+        session.log.error("the call's queue does not exist", queue=record.queue)
+        session.note(ledger.LeftQueue, queue=record.queue, why="closed")
+        await line.play(session, [f"{record.language}/out-of-service"])
+        return None
+
+
+async def _until_answered(session: Session, ticket: Ticket, music: _Music) -> Leg | None:
+    """Let the phones ring that the match chooses; None when the queue's longest wait is over."""
+    limit_s = ticket.queue.max_wait_s
+    passed_s = (clock.utc_ms() - ticket.entered_ms) / 1000
+    deadline = None if limit_s is None else asyncio.get_running_loop().time() + max(0.0, limit_s - passed_s)
+    async with Phones(session, ticket) as phones:
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await ticket.inbox.get()
+            except TimeoutError:
+                return None
+            match message:
+                case Offer():
+                    phones.ring(message)
+                case EndedOffer():
+                    phones.stop(message.id, message.end)
+                case RingOver(end=OfferEnd.ANSWERED):
+                    if await phones.won(message):
+                        return message.leg
+                case RingOver():
+                    await session.house.acd.offer_ended(message.offer, message.end)
+                    await music.start()
 
 
 class _Music:

@@ -24,6 +24,14 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answered: bool = False
 
 
+class Ringing(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone that rings for the caller, by an offer of the ACD."""
+
+    offer: str
+    agent: str
+    leg: LegRecord
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a call stands."""
 
@@ -45,11 +53,19 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: Position | None = None
     queue: str = ""
     queued_ms: int = 0
-    """Since when the caller waits; kept over crashes and failed offers."""
-    offer: str = ""
-    """The offer that is out, while an agent's phone rings."""
+    """Since when the caller waits; kept over crashes, failed offers and moves to another queue."""
+    priority: int = 0
+    """Points of priority; each is worth the queue's ``priority_step_s`` of waiting."""
+    need: dict[str, int] = {}
+    """Skill → level that number or menu ask for."""
+    preferred: str = ""
+    """The agent whom the caller should get."""
+    entered_ms: int = 0
+    """Since when the caller waits in this queue."""
+    ringing: tuple[Ringing, ...] = ()
+    """The agents' phones that ring for the waiting caller."""
     agent: str = ""
-    """The agent offered to or talking."""
+    """The agent who talks, or whose own call it is."""
     other: LegRecord | None = None
     """The other side's channel."""
     bridge: str = ""

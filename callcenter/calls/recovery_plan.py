@@ -42,6 +42,7 @@ def plan(records: Iterable[CallRecord], channels: Mapping[str, ChannelData], bri
         known.add(record.caller.channel)
         if record.other:
             known.add(record.other.channel)
+        known.update(ringing.leg.channel for ringing in record.ringing)
         known_bridges.add(record.bridge)
     strangers = [channel for name, channel in channels.items() if name not in known]
     return RecoveryPlan(

@@ -129,11 +129,12 @@ class Calls:
     def session_of(self, record: CallRecord) -> Session:
         """A session for a record, listening to its channels from now on."""
         ari_ = self.house.ari
-        channels = [record.caller.channel] + ([record.other.channel] if record.other else [])
+        others = [*([record.other] if record.other else []), *(ringing.leg for ringing in record.ringing)]
+        channels = [record.caller.channel, *(other.channel for other in others)]
         caller = Leg.of(record.caller, ari_.channel(record.caller.channel))
         session = Session(self.house, record, caller, ari_.subscribe(*channels), WAYS)
-        if record.other:
-            session.follow(Leg.of(record.other, ari_.channel(record.other.channel)))
+        for other in others:
+            session.follow(Leg.of(other, ari_.channel(other.channel)))
         return session
 
     def start(self, session: Session) -> None:

@@ -141,15 +141,8 @@ class Session:
         record = self.record
         other = self.legs.get(record.other.channel) if record.other else None
         alive = other is not None and not other.ended.is_set()
-        if record.phase is Phase.QUEUE and record.offer:
-            answered = alive and other is not None and other.answered.is_set()
-            await self._end_old_offer(record, OfferEnd.ANSWERED if answered else OfferEnd.CALLER_GONE)
-            if answered:
-                self.note(ledger.LeftQueue, queue=record.queue, why="answered")
-                record = record.evolve(phase=Phase.ANNOUNCING, offer="")
-            else:
-                await self._hang_up_old(other)
-                record = record.evolve(offer="", agent="", other=None)
+        if record.phase is Phase.QUEUE and record.ringing:
+            record = await self._reset_ringing(record)
         elif record.phase is Phase.DIRECT and other:
             await self._hang_up_old(other)
             record = record.evolve(other=None)
@@ -158,18 +151,29 @@ class Session:
         self.record = record
         self.save()
 
+    async def _reset_ringing(self, record: CallRecord) -> CallRecord:
+        """The first phone that was picked up has the call; those that ring on are hung up, and their agents keep their turn."""
+        found = None
+        for ringing in record.ringing:
+            leg = self.legs.get(ringing.leg.channel)
+            answered = found is None and leg is not None and leg.answered.is_set() and not leg.ended.is_set()
+            end = OfferEnd.ANSWERED if answered else OfferEnd.CALLER_GONE
+            self.note(ledger.OfferEnded, offer=ringing.offer, agent=ringing.agent, end=end if answered else OfferEnd.FAILED)
+            await self.house.acd.offer_ended(Offer(id=ringing.offer, call=record.id, queue=record.queue, agent=ringing.agent), end)
+            if answered:
+                found = ringing
+            else:
+                await self._hang_up_old(leg)
+        if found is None:
+            return record.evolve(ringing=())
+        self.note(ledger.LeftQueue, queue=record.queue, why="answered")
+        return record.evolve(phase=Phase.ANNOUNCING, ringing=(), agent=found.agent, other=found.leg)
+
     async def _hang_up_old(self, leg: Leg | None) -> None:
         """Hang up a phone of before; Asterisk tells its end only to the worker that made it."""
         if leg and not leg.ended.is_set():
             await self.hang_up(leg)
             self.leg_over(leg, _NORMAL_CLEARING, "", clock.utc_ms())
-
-    async def _end_old_offer(self, record: CallRecord, end: OfferEnd) -> None:
-        """End the offer of a worker before us: the agent is free again, or talks."""
-        told = OfferEnd.ANSWERED if end is OfferEnd.ANSWERED else OfferEnd.FAILED
-        self.note(ledger.OfferEnded, offer=record.offer, agent=record.agent, end=told)
-        offer = Offer(id=record.offer, call=record.id, queue=record.queue, agent=record.agent)
-        await self.house.acd.offer_ended(offer, end)
 
     async def _walk(self) -> None:
         while self.record.phase is not Phase.DONE:
@@ -208,7 +212,7 @@ class Session:
             "caller_name": record.name,
             "dialled": record.dialled,
             "queue": record.queue,
-            "agent": record.agent,
+            "agent": record.agent or (record.ringing[0].agent if record.ringing else ""),
             "held": record.held,
             "connected": record.talked,
             "recording": bool(record.recording),
@@ -231,7 +235,7 @@ class Session:
         self._events.add(leg.channel.id)
 
     async def hang_up(self, leg: Leg, reason: str = "normal") -> None:
-        """Hang a leg up; one that is gone already is no matter."""
+        """Hang a leg up, with a reason as ARI names it; one that is gone already is no matter."""
         if leg.ended.is_set():
             return
         leg.hung_up_by_us = True
@@ -389,7 +393,7 @@ class Session:
                     await asyncio.gather(*waiting)
 
     async def _free_agents(self) -> None:
-        if self.record.agent and not self.record.offer:
+        if self.record.agent:
             await self.house.acd.call_over(self.record.agent, self.record.id, self.record.queue if self.record.talked else None)
         if self.caller.role is LegRole.AGENT:
             await self.house.acd.call_over(self.caller.party, self.record.id, None)

@@ -119,7 +119,9 @@ class Offered(Happened, frozen=True, kw_only=True, tag="offered"):
     agent: str
     leg: str
     because: tuple[str, ...] = ()
-    """Readable reasons: why this agent, and what ruled the others out."""
+    """Readable reasons: why this agent."""
+    considered: dict[str, str] = {}
+    """Agent → verdict: what ruled the others out; empty for queues of more than 40."""
 
 
 class OfferEnded(Happened, frozen=True, kw_only=True, tag="offer_ended"):
@@ -128,7 +130,7 @@ class OfferEnded(Happened, frozen=True, kw_only=True, tag="offer_ended"):
     offer: str
     agent: str
     end: str
-    """answered, declined, busy, timed_out, caller_gone, unreachable, failed."""
+    """answered, declined, busy, timed_out, caller_gone, unreachable, failed, elsewhere."""
 
 
 class Announced(Happened, frozen=True, kw_only=True, tag="announced"):

@@ -168,11 +168,7 @@ def hidden(page: str, name: str) -> str:
 async def lay(pool: asyncpg.Pool) -> None:
     """Two queues, three agents, a number, a user of each role and a token of each role."""
     for name, title in (("sales", "销售"), ("support", "客户服务")):
-        queue = Queue(
-            name=name, title=title, strategy="longest_idle", ring_timeout_s=20, wrap_up_s=5, max_wait_s=None, announce_agent=True,
-            record_calls=True, music="default", weight=0,
-        )  # fmt: skip
-        await acd_store.add_queue(pool, queue)
+        await acd_store.add_queue(pool, Queue(name=name, title=title))
     for number, name in (("1001", "李娜"), ("1002", "Ben Carter"), ("1003", "王伟")):
         await acd_store.add_agent(pool, Agent(number=number, name=name, language=Language.ZH, sip_password="s" * 20, pin="123456"))
         await acd_store.add_member(pool, Member(queue="sales", agent=number, penalty=0))

@@ -1,0 +1,119 @@
+"""The structured rules of a queue: who may answer and how that widens, overflow, announcements, callback. Pure data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=86400)]
+Level = Annotated[int, msgspec.Meta(ge=1, le=10)]
+Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
+Sound = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9/_-]{0,79}$")]
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """From ``after_s`` seconds of waiting on, these agents may answer. Replaces the ring before it."""
+
+    after_s: Seconds
+    need: dict[Name, Level] = {}
+    """Skill → least level."""
+    most_penalty: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    """Agents with a higher penalty are not asked; None: all are."""
+    keeps_needs: bool = True
+    """False: the skills that number, menu or caller asked for no longer count."""
+
+
+class When(StrEnum):
+    """What an overflow rule looks at."""
+
+    WAITED = "waited"
+    """The caller has waited ``than`` seconds."""
+    LENGTH = "length"
+    """``than`` callers or more are in the line when the caller comes."""
+    EXPECTED_WAIT = "expected_wait"
+    """The expected wait when the caller comes is ``than`` seconds or more."""
+    NO_AGENTS = "no_agents"
+    """Nobody of the queue is signed on."""
+    ALL_PAUSED = "all_paused"
+    """Everybody signed on is paused."""
+    CLOSED = "closed"
+    """The queue's opening hours are over, for callers who come."""
+    CLOSING = "closing"
+    """The queue's opening hours end while the caller waits."""
+
+
+class To(StrEnum):
+    """Where an overflow rule sends the caller."""
+
+    QUEUE = "queue"
+    AGENT = "agent"
+    NUMBER = "number"
+    VOICEMAIL = "voicemail"
+    ANNOUNCEMENT = "announcement"
+    """Says ``target``, then ends the call."""
+    CALLBACK = "callback"
+
+
+class Overflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When this is so, the caller goes there. The first rule that fits counts."""
+
+    when: When
+    than: Seconds = 0
+    to: To
+    target: Annotated[str, msgspec.Meta(max_length=80)] = ""
+    """A queue, agent, number, box or prompt; empty where ``to`` needs none (voicemail: the queue's own box)."""
+    keeps_wait: bool = True
+    """To another queue: the time waited so far counts there."""
+
+
+class Announcements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What waiting callers hear besides music. All off unless set."""
+
+    first_after_s: Seconds = 15
+    every_s: Seconds = 0
+    """Position and expected wait are said this often; 0: never."""
+    position: bool = True
+    expected_wait: bool = True
+    only_if_improved: bool = False
+    """Said again only when the position or the wait is better than what was said before."""
+    comfort: tuple[Sound, ...] = ()
+    """Messages said in turn between the announcements, names without language (``own/we-value-you``)."""
+    comfort_every_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 45
+
+
+class CallbackRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Callback that keeps the place."""
+
+    offered: bool = False
+    """Whether callers are told of it, by key."""
+    key: Annotated[str, msgspec.Meta(pattern="^[0-9*#]$")] = "1"
+    after_s: Seconds = 30
+    """Told of for the first time after this wait."""
+    every_s: Annotated[int, msgspec.Meta(ge=15, le=3600)] = 60
+    expected_wait_s: Seconds = 0
+    """Only told of when the expected wait is at least this."""
+    agent_first: bool = True
+    """False: the caller is rung as soon as they are next in line, and then waits for the agent like everybody else."""
+    tries: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    retry_s: Annotated[int, msgspec.Meta(ge=10, le=86400)] = 300
+
+
+class OpeningHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When a queue is open, in the centre's zone."""
+
+    days: dict[Annotated[str, msgspec.Meta(pattern="^(mon|tue|wed|thu|fri|sat|sun|holiday)$")], tuple[tuple[str, str], ...]] = {}
+    """Day → (from, to) as ``HH:MM``; ``holiday`` replaces the day's own hours on public holidays; shifted workdays count as Monday."""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The rules of one queue."""
+
+    rings: tuple[Ring, ...] = ()
+    """Who may answer, widening; empty: every member from the beginning."""
+    overflow: tuple[Overflow, ...] = ()
+    announcements: Announcements = Announcements()
+    callback: CallbackRules = CallbackRules()
+    hours: OpeningHours | None = None
+    """None: always open."""
