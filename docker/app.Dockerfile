@@ -10,7 +10,7 @@ RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --requi
 
 FROM python:3.11-slim-bookworm
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends opus-tools espeak-ng sox libsox-fmt-mp3 tzdata \
+    && apt-get install -y --no-install-recommends ffmpeg espeak-ng sox libsox-fmt-mp3 tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 980 --home-dir /var/lib/callcenter --shell /usr/sbin/nologin callcenter \
     && install -d -o callcenter -g callcenter /var/lib/callcenter

@@ -81,6 +81,12 @@ class Ask:
         address = self.address if _is_address(self.address) else None
         await store.add_audit(self.parts.pool, self.who.label, what, subject=subject, details=details, address=address)
 
+    async def audit_once(self, what: str, subject: str, *, within_s: float, **details: object) -> None:
+        """Write it down, once in ``within_s`` seconds however often this person does it."""
+        address = self.address if _is_address(self.address) else None
+        label = self.who.label
+        await store.add_audit_once(self.parts.pool, label, what, subject=subject, details=details, address=address, within_s=within_s)
+
     def page(self, template: str, *, status: int = 200, **context: Any) -> web.Response:
         """A rendered page."""
         asked = {"person": self.person, "session": self.session, "path": self.request.path, "style_nonce": self.style_nonce}

@@ -28,6 +28,12 @@ READ_TOKEN = "select title, role from api_tokens where digest = $1 and active"  
 """Who a token is."""
 ADD_AUDIT = "insert into audit (who, what, subject, details, address) values ($1, $2, $3, $4, $5::text::inet)"
 """One thing done."""
+LOCK_AUDIT = "select pg_advisory_xact_lock(hashtextextended(concat_ws(' ', $1::text, $2::text, $3::text), 0))"
+"""Let nobody else write down the same deed of the same person until the transaction ends."""
+ADD_AUDIT_ONCE = """insert into audit (who, what, subject, details, address) select $1::text, $2::text, $3::text, $4::jsonb, $5::text::inet
+where not exists (select from audit
+  where subject = $3 and who = $1 and what = $2 and at > now() - make_interval(secs => $6::double precision))"""
+"""One thing done, unless the same person did it to the same thing less than so many seconds ago."""
 READ_AUDIT = "select at, who, what, subject, details from audit where subject = $1 order by id desc limit $2"
 """What was done to one thing, newest first."""
 
@@ -92,6 +98,15 @@ async def read_token(pool: asyncpg.Pool, digest: bytes) -> tuple[str, str] | Non
 async def add_audit(pool: asyncpg.Pool, who: str, what: str, *, subject: str, details: dict[str, Any], address: str | None) -> None:
     """Write down that something was done."""
     await pool.execute(ADD_AUDIT, who, what, subject, details, address)
+
+
+async def add_audit_once(
+    pool: asyncpg.Pool, who: str, what: str, *, subject: str, details: dict[str, Any], address: str | None, within_s: float
+) -> None:
+    """Write down that something was done, once in ``within_s`` seconds however often it is done."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(LOCK_AUDIT, who, what, subject)
+        await connection.execute(ADD_AUDIT_ONCE, who, what, subject, details, address, within_s)
 
 
 async def read_audit(pool: asyncpg.Pool, subject: str, limit: int = 50) -> list[dict[str, Any]]:

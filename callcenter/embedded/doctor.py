@@ -16,7 +16,7 @@ from callcenter.basics.errors import CallCenterError, SetupFailed
 from callcenter.basics.settings import Settings
 from callcenter.embedded import leftovers, locate, machine, ports, sandbox
 
-_PROGRAMS: Final = {"opusenc": "opus-tools", "sox": "sox", "espeak-ng": "espeak-ng", "setpriv": "util-linux"}
+_PROGRAMS: Final = {"ffmpeg": "ffmpeg", "sox": "sox", "espeak-ng": "espeak-ng", "setpriv": "util-linux"}
 """Programs the centre calls, and the Debian package that holds each."""
 _EARLIEST_YEAR: Final = 2026
 _FEW_FILES: Final = 16_384

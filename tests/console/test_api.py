@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import pytest
@@ -79,12 +80,23 @@ async def test_parts_of_a_recording(site: Site, header: str | None, status: int,
 
 async def test_each_hearing_is_written_down(site: Site) -> None:
     told = await tell_answered(site)
+    path = f"/api/v1/recordings/{told.recording}/audio"
+    heard = "select who, details from audit where what = 'recordings.hear' and subject = $1 order by id"
     async with site.signed_in("supervisor") as visitor:
-        await visitor.get(f"/api/v1/recordings/{told.recording}/audio")
-        await visitor.get(f"/api/v1/recordings/{told.recording}/audio", headers={"Range": "bytes=500-"})
-    heard = await site.pool.fetch("select who, details from audit where what = 'recordings.hear' and subject = $1", told.recording)
-    assert {row["who"] for row in heard} == {"supervisor:supervisor"}
-    assert heard[0]["details"]["call"] == told.call
+        async with visitor.http.head(site.url + path) as told_of:
+            assert told_of.status == 200
+        await visitor.get(path, headers={"Range": "bytes=99999999-"})
+        assert not await site.pool.fetch(heard, told.recording), "nothing was heard"
+        parts = ("bytes=500-", "bytes=1-", "bytes=900-999", "bytes=0-", None)
+        answers = await asyncio.gather(*(visitor.get(path, headers={"Range": part} if part else {}) for part in parts))
+        assert {answer.status for answer in answers} == {200, 206}
+        (row,) = await site.pool.fetch(heard, told.recording)
+        assert (row["who"], row["details"]["call"]) == ("supervisor:supervisor", told.call)
+        await site.ask("GET", path)
+        assert len(await site.pool.fetch(heard, told.recording)) == 2, "another person's hearing is another one"
+        await site.pool.execute("update audit set at = at - interval '11 minutes' where subject = $1", told.recording)
+        await visitor.get(path, headers={"Range": "bytes=7-"})
+        assert len(await site.pool.fetch(heard, told.recording)) == 3
 
 
 @pytest.mark.parametrize(

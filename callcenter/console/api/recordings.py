@@ -1,4 +1,6 @@
-"""A recording's audio, decrypted chunk by chunk as it is asked for; each hearing is written into the audit log."""
+"""A recording's audio, decrypted chunk by chunk as it is asked for; each hearing is written into the audit log.
+
+A player asks for many ranges, and not always from the start: a person's requests of ten minutes are one hearing."""
 
 from __future__ import annotations
 
@@ -16,6 +18,8 @@ from callcenter.recordings import ranges
 from callcenter.recordings.service import RecordingInfo
 
 _HEADERS: Final = {"Accept-Ranges": "bytes", "Content-Type": "audio/ogg; codecs=opus", "Cache-Control": "private, no-store"}
+
+_ONE_HEARING_S: Final = 600.0
 
 
 async def _found(ask: Ask) -> tuple[str, RecordingInfo]:
@@ -46,8 +50,8 @@ async def audio(request: web.Request) -> web.StreamResponse:
     except ranges.Unsatisfiable:
         return web.Response(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
     start, end = part or (0, size)
-    if start == 0 and request.method == "GET":
-        await ask.audit("recordings.hear", recording, call=info.call)
+    if request.method == "GET":
+        await ask.audit_once("recordings.hear", recording, within_s=_ONE_HEARING_S, call=info.call)
     response = web.StreamResponse(status=206 if part else 200, headers=headers)
     response.content_length = end - start
     if part:
