@@ -8,8 +8,10 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pydantic
@@ -177,6 +179,36 @@ def user(
 
     asyncio.run(work())
     typer.echo(f"{name} can sign in.")
+
+
+@cli.command()
+def queue_log(
+    begin: Annotated[
+        datetime | None, typer.Option("--from", help="This moment or later, by the centre's clock; today when not given.")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="Before this moment; now when not given.")] = None,
+) -> None:
+    """Write app_queue's queue_log of a time, for QueueMetrics, Asternic and the like."""
+    from contextlib import aclosing
+
+    from callcenter.basics import clock
+    from callcenter.reports import service
+    from callcenter.reports.periods import midnight
+
+    settings = _settings()
+    zone = ZoneInfo(settings.timezone)
+    now = clock.utc_now()
+    since = begin.replace(tzinfo=zone) if begin else midnight(now, zone)
+    until = end.replace(tzinfo=zone) if end else now
+    if until <= since:
+        raise BadRequest("--to must be after --from")
+
+    async def work() -> None:
+        async with _database(settings) as pool, aclosing(service.queue_log(pool, since, until)) as lines:
+            async for line in lines:
+                sys.stdout.write(line)
+
+    asyncio.run(work())
 
 
 @cli.command()

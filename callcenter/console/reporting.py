@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from callcenter.reports.service_level import FORMULAS, Measure
 
 Q = TypeVar("Q", bound=PeriodQuery)
 _YEARS: Final = range(1971, 9000)
+_LINES_AT_ONCE: Final = 200
 _OF_QUEUES: Final = tuple(name for name in Counts.__struct_fields__ if name not in ("contact_ms", "idle_ms"))
 _OF_AGENTS: Final = (
     "offers", "answered", "missed", "offers_lost", "handled", "talk_ms", "hold_ms", "wrap_ms", "contact_ms", "idle_ms",
@@ -69,6 +71,22 @@ async def agent_rows(ask: Ask, query: AgentReportQuery) -> list[service.AgentRow
     zone = zone_of(ask)
     begin, end = period_of(query, zone)
     return await service.report_agents(ask.parts.pool, begin, end, by=query.by, zone=zone, only=query.agent)
+
+
+async def queue_log(ask: Ask, query: PeriodQuery) -> AsyncGenerator[bytes, None]:
+    """The queue_log of a time in blocks of some kilobytes."""
+    begin, end = period_of(query, zone_of(ask))
+    if end <= begin:
+        raise BadRequest("to: must be after from", field="to")
+    block: list[str] = []
+    async with aclosing(service.queue_log(ask.parts.pool, begin, end)) as lines:
+        async for line in lines:
+            block.append(line)
+            if len(block) == _LINES_AT_ONCE:
+                yield "".join(block).encode()
+                block.clear()
+    if block:
+        yield "".join(block).encode()
 
 
 def queue_data(row: service.Row, zone: ZoneInfo) -> dict[str, Any]:

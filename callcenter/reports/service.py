@@ -1,8 +1,9 @@
-"""The queue report and the agent report, by hour, by day or in all."""
+"""The queue report and the agent report, by hour, by day or in all; the queue_log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -15,6 +16,7 @@ from callcenter.basics import clock
 from callcenter.reports import store
 from callcenter.reports.model import Counts, Terms, add
 from callcenter.reports.periods import By, edges
+from callcenter.reports.queue_log import QueueLog
 from callcenter.reports.service_level import FORMULAS, Measure
 
 _ON_CONTACT: Final = ("talking", "wrapup")
@@ -127,3 +129,26 @@ def _agent_row(agent: str, name: str, period: Period, done: store.AgentPeriod, n
         pauses=done.pauses,
         signed_on_ms=sum(states.get(state, 0) for state in _SIGNED_ON),
     )
+
+
+_STEP: Final = timedelta(days=1)
+"""A queue_log is read day by day: no query sorts more than that."""
+
+
+async def queue_log(pool: asyncpg.Pool, begin: datetime, end: datetime) -> AsyncGenerator[str, None]:
+    """The lines of app_queue's queue_log from ``begin`` until before ``end``, each with its line's end; StoreAway.
+
+    What is in the ledger when it is asked for: the last seconds may still be on their way.
+    """
+    log = QueueLog(await store.read_members(pool))
+    for agent, state, reason in await store.states_before(pool, begin):
+        log.known(agent, state, reason)
+    begin_ms = clock.to_ms(begin)
+    step_begin, step_end = begin - store.LOOK_BACK, begin
+    while step_begin < end:
+        async with aclosing(store.logged(pool, step_begin, step_end, max(step_begin, begin))) as events:
+            async for event in events:
+                for line in log.take(event):
+                    if line.at_ms >= begin_ms:
+                        yield line.text + "\n"
+        step_begin, step_end = step_end, min(end, step_end + _STEP)

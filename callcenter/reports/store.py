@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
 from callcenter.database.pool import store_away
+from callcenter.ledger.events import Event, decode
 from callcenter.reports.model import FLOW_OUTS, Counts, Terms
+from callcenter.reports.queue_log import KNOWN_FOR_MS
 
 _LIMIT_S: Final = 60
 """How long one report may take."""
+_PREFETCH: Final = 300
 _MISSED: Final = "('declined', 'busy', 'timed_out', 'unreachable', 'failed')"
 
 
@@ -184,3 +187,48 @@ async def count_agents(
 async def read_agents(pool: asyncpg.Pool, agent: str | None) -> dict[str, str]:
     """Names by job number, those who left included."""
     return {row["number"]: row["name"] for row in await _fetch(pool, AGENTS, agent)}
+
+
+LOOK_BACK: Final = timedelta(milliseconds=KNOWN_FOR_MS)
+"""So long before a queue_log's time its calls may have begun."""
+_LOGGED: Final = (
+    "'call_arrived', 'leg_started', 'queued', 'left_queue', 'offered', 'offer_ended', 'digits_pressed', 'bridged', 'call_ended'"
+)
+LOGGED: Final = f"""with wanted as (
+  select id from calls where started_at >= $1::timestamptz - $4::interval and started_at < $2 and (ended_at is null or ended_at >= $3)
+), told as (
+  select at, id, kind, body from call_events where call in (select id from wanted) and call <> '' and at >= $1 and at < $2
+    and kind in ({_LOGGED})
+  union all
+  select at, id, kind, body from call_events where call = '' and kind = 'agent_changed' and at >= $1 and at < $2 and at >= $3
+)
+select body::text from told
+order by at, case kind when 'call_arrived' then -2 when 'leg_started' then -1 when 'call_ended' then 1 else 0 end, substr(id, 11)"""  # noqa: S608 - fixed names
+"""What a queue_log tells of from $1 until before $2, in the order in which it happened: of calls that had not ended before $3."""
+STATES_BEFORE: Final = """select number as agent, state, reason from agents cross join lateral (
+  select state, reason from agent_states where agent = number and started_at < $1 order by started_at desc, event desc limit 1) s"""
+"""What agents were just before a moment."""
+MEMBERS: Final = "select agent, queue from queue_members order by agent, queue"
+"""Who serves what now."""
+
+
+async def logged(pool: asyncpg.Pool, begin: datetime, end: datetime, since: datetime) -> AsyncGenerator[Event, None]:
+    """Events for a queue_log from ``begin`` until before ``end``, a few hundred in memory at once; of calls up at ``since`` or later."""
+    with store_away():
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(f"set local statement_timeout = '{_LIMIT_S}s'")
+            async for row in connection.cursor(LOGGED, begin, end, since, LOOK_BACK, prefetch=_PREFETCH, timeout=_LIMIT_S + 1):
+                yield decode(row[0])
+
+
+async def states_before(pool: asyncpg.Pool, moment: datetime) -> list[tuple[str, str, str]]:
+    """Agent, state and reason of every agent of whom something is known before the moment."""
+    return [(row["agent"], row["state"], row["reason"]) for row in await _fetch(pool, STATES_BEFORE, moment)]
+
+
+async def read_members(pool: asyncpg.Pool) -> dict[str, list[str]]:
+    """Which queues each agent serves now."""
+    found: dict[str, list[str]] = {}
+    for row in await _fetch(pool, MEMBERS):
+        found.setdefault(row["agent"], []).append(row["queue"])
+    return found

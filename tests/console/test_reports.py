@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import timedelta
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from callcenter.console.languages import load
 from callcenter.console.pages.reports import value_text
 from callcenter.reports.service_level import FORMULAS, Unit
 from tests.console.site import Site, tell_abandoned, tell_answered
+from tests.reports.queue_log_reader import read, stories_hold
 
 WORDS = load(WEB / "locale", "Asia/Shanghai")
 
@@ -78,6 +80,26 @@ async def test_agents_and_formulas(site: Site) -> None:
 async def test_what_can_not_be_asked_is_refused(site: Site, query: str) -> None:
     answer = await site.ask("GET", f"/api/v1/reports/queues?{query}")
     assert (answer.status, answer.content_type) == (400, "application/problem+json"), answer.content
+
+
+async def test_the_queue_log(site: Site) -> None:
+    await tell_answered(site)
+    await tell_abandoned(site)
+    async with site.signed_in("supervisor") as visitor:
+        page = await (await visitor.get("/reports")).text()
+        path = html.unescape(page.split('download="queue_log" href="', 1)[1].split('"', 1)[0])
+        assert (await visitor.get(path)).status == 200
+    now = clock.utc_now()
+    params = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
+    answer = await site.ask("GET", "/api/v1/reports/queue_log", params=params)
+    assert (answer.status, answer.content_type) == (200, "text/plain")
+    entries = read(answer.content.decode())
+    stories_hold(entries)
+    assert sorted(entry.event for entry in entries) == ["ABANDON", "COMPLETECALLER", "CONNECT", "ENTERQUEUE", "ENTERQUEUE"]
+    quiet = await site.ask("GET", "/api/v1/reports/queue_log?from=2020-01-01&to=2020-01-02")
+    assert (quiet.status, quiet.content) == (200, b"")
+    assert (await site.ask("GET", "/api/v1/reports/queue_log?from=2020-01-02&to=2020-01-01")).status == 400
+    assert (await site.ask("GET", "/api/v1/reports/queue_log", role="agent")).status == 403
 
 
 async def test_the_page(site: Site) -> None:

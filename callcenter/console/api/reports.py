@@ -1,13 +1,14 @@
-"""Reports in the API: queues, agents, the formulas."""
+"""Reports in the API: queues, agents, the queue_log, the formulas."""
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Final
 
 from aiohttp import web
 
 from callcenter.console import reporting
-from callcenter.console.api.report_models import AgentReport, AgentReportQuery, FormulaList, QueueReport, QueueReportQuery
+from callcenter.console.api.report_models import AgentReport, AgentReportQuery, FormulaList, PeriodQuery, QueueReport, QueueReportQuery
 from callcenter.console.asking import answer, ask_of
 from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
@@ -29,6 +30,24 @@ async def show_agent_report(request: web.Request) -> web.StreamResponse:
     return answer({"items": [reporting.agent_data(row, zone) for row in rows]})
 
 
+async def show_queue_log(request: web.Request) -> web.StreamResponse:
+    """app_queue's queue_log of a time, sent as it is read."""
+    ask = ask_of(request)
+    lines = reporting.queue_log(ask, reporting.checked(PeriodQuery, dict(request.query)))
+    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+    response: web.StreamResponse | None = None
+    async with aclosing(lines):
+        async for block in lines:
+            if response is None:
+                response = web.StreamResponse(headers=headers)
+                await response.prepare(request)
+            await response.write(block)
+    if response is None:
+        return web.Response(headers=headers)
+    await response.write_eof()
+    return response
+
+
 async def list_formulas(request: web.Request) -> web.StreamResponse:
     """Every formula, its source and its text."""
     return answer({"items": reporting.formula_data()})
@@ -42,6 +61,12 @@ ROUTES: Final = (
     Route(
         method="GET", path="/api/v1/reports/agents", handler=show_agent_report, operation=Operation.REPORTS_SEE,
         doc=Doc(summary="Agents over a time: calls, misses, times, states", answer=AgentReport, query=AgentReportQuery, refusals=(503,)),
+    ),
+    Route(
+        method="GET", path="/api/v1/reports/queue_log", handler=show_queue_log, operation=Operation.REPORTS_SEE,
+        doc=Doc(
+            summary="app_queue's queue_log, for QueueMetrics, Asternic and the like", query=PeriodQuery, media="text/plain", refusals=(503,)
+        ),
     ),
     Route(
         method="GET", path="/api/v1/reports/formulas", handler=list_formulas, operation=Operation.REPORTS_SEE,
