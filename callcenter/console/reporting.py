@@ -25,7 +25,7 @@ _YEARS: Final = range(1971, 9000)
 _LINES_AT_ONCE: Final = 200
 _OF_QUEUES: Final = tuple(name for name in Counts.__struct_fields__ if name not in ("contact_ms", "idle_ms"))
 _OF_AGENTS: Final = (
-    "offers", "answered", "missed", "offers_lost", "handled", "talk_ms", "hold_ms", "wrap_ms", "contact_ms", "idle_ms",
+    "offers", "answered", "missed", "offers_lost", "offers_elsewhere", "handled", "talk_ms", "hold_ms", "wrap_ms", "contact_ms", "idle_ms",
 )  # fmt: skip
 
 
@@ -57,13 +57,13 @@ def _aware(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
 
 
-async def queue_rows(ask: Ask, query: QueueReportQuery) -> list[service.Row]:
+async def queue_rows(ask: Ask, query: QueueReportQuery) -> list[service.QueueRow]:
     """The report of queues."""
     zone = zone_of(ask)
     begin, end = period_of(query, zone)
-    terms = Terms(threshold_ms=query.threshold_s * 1000, short_ms=query.short_s * 1000, agents=query.agents)
-    queues = [queue.name for queue in await ask.parts.acd.queues()]
-    return await service.report_queues(ask.parts.pool, begin, end, by=query.by, zone=zone, terms=terms, queues=queues, only=query.queue)
+    threshold_ms = None if query.threshold_s is None else query.threshold_s * 1000
+    terms = Terms(threshold_ms=threshold_ms, short_ms=query.short_s * 1000, agents=query.agents)
+    return await service.report_queues(ask.parts.pool, begin, end, by=query.by, zone=zone, terms=terms, only=query.queue)
 
 
 async def agent_rows(ask: Ask, query: AgentReportQuery) -> list[service.AgentRow]:
@@ -89,9 +89,10 @@ async def queue_log(ask: Ask, query: PeriodQuery) -> AsyncGenerator[bytes, None]
         yield "".join(block).encode()
 
 
-def queue_data(row: service.Row, zone: ZoneInfo) -> dict[str, Any]:
+def queue_data(row: service.QueueRow, zone: ZoneInfo) -> dict[str, Any]:
     """A line of the report of queues as the API tells it."""
-    return {"queue": row.subject, **_data(row, zone, _OF_QUEUES)}
+    threshold_s = None if row.threshold_ms is None else row.threshold_ms // 1000
+    return {"queue": row.subject, "threshold_s": threshold_s, **_data(row, zone, _OF_QUEUES)}
 
 
 def agent_data(row: service.AgentRow, zone: ZoneInfo) -> dict[str, Any]:

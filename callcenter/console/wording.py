@@ -36,12 +36,12 @@ NAMES: Final[Mapping[str, str]] = {
     "admin": N_("Administrator"), "anonymous": N_("Anonymous"),
     # languages, offers, recordings
     "zh": N_("Chinese"), "en": N_("English"), "declined": N_("declined"), "timed_out": N_("did not answer"),
-    "caller_gone": N_("caller left"),
+    "caller_gone": N_("caller left"), "elsewhere": N_("answered at another phone"),
     "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"),
     "key": N_("key pressed"), "closed": N_("closed"),
     "full": N_("full"), "no_agents": N_("nobody on duty"),
     # how a report is cut
-    "total": N_("In all"), "day": N_("By day"), "hour": N_("By hour"),
+    "total": N_("Whole period"), "day": N_("By day"), "hour": N_("By hour"),
 }  # fmt: skip
 """What a word of the system is called on a page."""
 

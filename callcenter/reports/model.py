@@ -35,6 +35,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Offers that the agent's side let go: declined, busy, not answered, not reachable."""
     offers_lost: int = 0
     """Offers that ended because the caller left while the phone rang."""
+    offers_elsewhere: int = 0
+    """Offers that ended because another phone that rang too was answered first: nobody's miss."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     offers: int = 0
     missed: int = 0
     offers_lost: int = 0
+    offers_elsewhere: int = 0
     contact_ms: int = 0
     """An agent's time on contacts: talking, hold and wrap-up."""
     idle_ms: int = 0
@@ -88,6 +91,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return self.answered + self.abandoned + self.flow_outs
 
     @property
+    def chances(self) -> int:
+        """Offers that an agent could have taken."""
+        return self.offers - self.offers_elsewhere
+
+    @property
     def handle_ms(self) -> int:
         """Talk, hold and wrap-up."""
         return self.talk_ms + self.hold_ms + self.wrap_ms
@@ -96,8 +104,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a report's formulas are asked with."""
 
-    threshold_ms: int = 20_000
-    """T: a wait of exactly T is within it."""
+    threshold_ms: int | None = 20_000
+    """T: a wait of exactly T is within it. None: each queue's own; counts of several queues then have none in common."""
     short_ms: int = 5_000
     """An abandon after at most this long is a short one."""
     span_ms: int = 0
@@ -107,13 +115,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def count(visits: Iterable[Visit], terms: Terms) -> Counts:
-    """The sums of some visits."""
+    """The sums of some visits, by a threshold that is given."""
+    assert terms.threshold_ms is not None
     sums = dict.fromkeys(Counts.__struct_fields__, 0)
     for visit in visits:
         sums["entered"] += 1
         sums["offers"] += visit.offers
         sums["missed"] += visit.missed
         sums["offers_lost"] += visit.offers_lost
+        sums["offers_elsewhere"] += visit.offers_elsewhere
         if not visit.how:
             sums["waiting"] += 1
             continue

@@ -2,7 +2,7 @@
 
 A line is ``epoch|callid|queue|agent|EVENT|data1|data2|…``, fields and units as Asterisk 22's app_queue writes them: seconds of a
 wait are the difference of two whole-second clocks, ``CONNECT`` has its ring time in seconds, ``RINGNOANSWER`` in milliseconds.
-Positions are reckoned from who waits at that moment, by priority and then by time.
+Positions are reckoned from who waits at that moment, a point of priority counting as so much waiting.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class _Visit(msgspec.Struct):
     began_ms: int
     """When the call did."""
     entered_ms: int
-    priority: int
+    order_ms: int
+    """Who has the lower one is before: a point of priority counts as so much waiting."""
     place: int
     """Its place when it entered, from 1."""
     agent: str = ""
@@ -63,8 +64,12 @@ class _Call(msgspec.Struct):
 class QueueLog:
     """Takes events in the order in which they happened, and tells the lines that each of them is."""
 
-    def __init__(self, members: Mapping[str, Iterable[str]]) -> None:
-        """``members``: which queues each agent serves; the ledger does not tell who served what before."""
+    def __init__(self, members: Mapping[str, Iterable[str]], priority_steps: Mapping[str, int]) -> None:
+        """``members``: which queues each agent serves; ``priority_steps``: what a point of priority counts in each queue, milliseconds.
+
+        The ledger does not tell what either was before.
+        """
+        self._steps = priority_steps
         self._members = {agent: tuple(queues) for agent, queues in members.items()}
         self._calls: dict[str, _Call] = {}
         self._waiting: dict[str, list[_Visit]] = {}
@@ -125,8 +130,9 @@ class QueueLog:
         elif visit:
             lines = [self._exit(call, visit, event, "WITHDRAW", "overflow")]
         queue = self._queue(event.queue, event.at_ms)
-        before = next((at for at, other in enumerate(queue) if other.priority < event.priority), len(queue))
-        call.visit = _Visit(event.queue, call.began_ms, event.at_ms, event.priority, before + 1)
+        order_ms = event.at_ms - event.priority * self._steps.get(event.queue, 0)
+        before = next((at for at, other in enumerate(queue) if other.order_ms > order_ms), len(queue))
+        call.visit = _Visit(event.queue, call.began_ms, event.at_ms, order_ms, before + 1)
         queue.insert(before, call.visit)
         return [*lines, self._line(event, call.channel, event.queue, "", "ENTERQUEUE", "", call.caller, before + 1)]
 

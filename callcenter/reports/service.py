@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -46,6 +46,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """By the formula's name."""
 
 
+class QueueRow(Row, frozen=True, kw_only=True):
+    """A queue's line."""
+
+    threshold_ms: int | None
+    """T of its formulas; None: each queue's own."""
+
+
 class AgentRow(Row, frozen=True, kw_only=True):
     """An agent's line."""
 
@@ -67,32 +74,40 @@ def measure(counts: Counts, terms: Terms, of: str) -> dict[str, Measure]:
 
 
 async def report_queues(
-    pool: asyncpg.Pool, start: datetime, end: datetime, *, by: By, zone: ZoneInfo, terms: Terms, queues: Iterable[str],
-    only: str | None = None,
-) -> list[Row]:  # fmt: skip
+    pool: asyncpg.Pool, start: datetime, end: datetime, *, by: By, zone: ZoneInfo, terms: Terms, only: str | None = None
+) -> list[QueueRow]:
     """A line for each queue and period, and one for all queues unless ``only`` one is asked for; StoreAway, BadRequest.
 
-    ``queues`` are those set up: they have a line even when nobody called. Periods in which nobody entered a queue are left out
-    except in the total.
+    Every queue set up has its line in the total, even when nobody called; periods in which nobody entered a queue are left out
+    except there.
     """
     moments = edges(start, end, by, zone)
     found = await store.count_queues(pool, moments, only, terms)
-    names = sorted({only} if only else {*queues, *(queue for queue, _ in found)})
-    rows: list[Row] = []
+    thresholds = await store.read_thresholds(pool)
+    names = sorted({only} if only else {*thresholds, *(queue for queue, _ in found)})
+    rows: list[QueueRow] = []
     for number, period in enumerate(_periods(moments)):
         of_period = msgspec.structs.replace(terms, span_ms=period.length_ms)
         for name in names:
             counts = found.get((name, number))
             if counts is not None or by is By.TOTAL:
-                rows.append(_row(name, period, counts or Counts(), of_period))
+                own = msgspec.structs.replace(of_period, threshold_ms=_threshold(terms, thresholds.get(name)))
+                rows.append(_row(name, period, counts or Counts(), own))
         every = [counts for (_, when), counts in found.items() if when == number]
         if not only and (every or by is By.TOTAL):
             rows.append(_row("", period, add(every), of_period))
     return rows
 
 
-def _row(subject: str, period: Period, counts: Counts, terms: Terms) -> Row:
-    return Row(subject=subject, period=period, counts=counts, measures=measure(counts, terms, "queue"))
+def _threshold(terms: Terms, own_ms: int | None) -> int:
+    if terms.threshold_ms is not None:
+        return terms.threshold_ms
+    return store.DEFAULT_MS if own_ms is None else own_ms
+
+
+def _row(subject: str, period: Period, counts: Counts, terms: Terms) -> QueueRow:
+    measures = measure(counts, terms, "queue")
+    return QueueRow(subject=subject, period=period, counts=counts, measures=measures, threshold_ms=terms.threshold_ms)
 
 
 async def report_agents(
@@ -140,7 +155,7 @@ async def queue_log(pool: asyncpg.Pool, begin: datetime, end: datetime) -> Async
 
     What is in the ledger when it is asked for: the last seconds may still be on their way.
     """
-    log = QueueLog(await store.read_members(pool))
+    log = QueueLog(await store.read_members(pool), await store.read_priority_steps(pool))
     for agent, state, reason in await store.states_before(pool, begin):
         log.known(agent, state, reason)
     begin_ms = clock.to_ms(begin)

@@ -276,18 +276,18 @@ _RATES: Final = (
     _formula(
         "missed_per_offer", "Agents' own misses: declined, busy, not answered, not reachable", Unit.SHARE,
         (
-            ("Missed per offer", "offers that the agent's side let go ÷ offers"),
-            ("未接率（按派单）", "座席侧未接的派单数 ÷ 派单数"),
+            ("Missed per offer", "offers that the agent's side let go ÷ offers that no other phone answered"),
+            ("未接率（按派单）", "座席侧未接的派单数 ÷ 派单数（不计他人先接）"),
         ),
-        lambda c: (c.missed, c.offers), of=_BOTH,
+        lambda c: (c.missed, c.chances), of=_BOTH,
     ),
     _formula(
         "connect_non_response", "Amazon Connect: Agent non-response", Unit.SHARE,
         (
-            ("Non-response per offer, Connect", "offers not answered, the caller's leaving included ÷ offers"),
-            ("未应答率（Connect）", "未应答派单数（含主叫先挂机）÷ 派单数"),
+            ("Non-response per offer, Connect", "offers not answered, the caller's leaving included ÷ offers that no other phone answered"),
+            ("未应答率（Connect）", "未应答派单数（含主叫先挂机）÷ 派单数（不计他人先接）"),
         ),
-        lambda c: (c.missed + c.offers_lost, c.offers), of=_BOTH,
+        lambda c: (c.missed + c.offers_lost, c.chances), of=_BOTH,
     ),
 )  # fmt: skip
 
@@ -373,7 +373,9 @@ def _wait_probability(counts: Counts, terms: Terms) -> Decimal | None:
 
 def _predicted(counts: Counts, terms: Terms) -> Decimal | None:
     given = _erlang(counts, terms)
-    return erlang.service_level(given[0], terms.agents, given[1], terms.threshold_ms) if given else None
+    if given is None or terms.threshold_ms is None:
+        return None
+    return erlang.service_level(given[0], terms.agents, given[1], terms.threshold_ms)
 
 
 def _predicted_wait(counts: Counts, terms: Terms) -> Decimal | None:

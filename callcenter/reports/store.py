@@ -46,7 +46,8 @@ VISITS: Final = f"""with told as (
     max(at) filter (where kind = 'left_queue') as left_at, min(at) filter (where kind = 'bridged') as bridged_at,
     min(at) filter (where kind = 'call_ended') as ended_at,
     count(*) filter (where kind = 'offered') as offers, count(*) filter (where ending in {_MISSED}) as missed,
-    count(*) filter (where ending = 'caller_gone') as offers_lost, coalesce(sum(lasted), 0) as wrap_ms
+    count(*) filter (where ending = 'caller_gone') as offers_lost, count(*) filter (where ending = 'elsewhere') as offers_elsewhere,
+    coalesce(sum(lasted), 0) as wrap_ms
   from numbered where visit > 0 group by call, visit
 ), followed as (
   select *, lead(entered_at) over (partition by call order by visit) as next_at from visits
@@ -62,7 +63,7 @@ VISITS: Final = f"""with told as (
 select v.queue, v.entered_at, v.how, greatest(coalesce({_ms("v.gone_at - v.entered_at")}, 0), 0) as wait_ms,
   case when v.how = 'answered' then greatest({_ms("v.bridged_at - v.gone_at")}, 0) else 0 end as announce_ms,
   coalesce(s.talk_ms, 0) as talk_ms, coalesce(s.hold_ms, 0) as hold_ms, v.wrap_ms::bigint as wrap_ms, v.is_over,
-  v.offers, v.missed, v.offers_lost
+  v.offers, v.missed, v.offers_lost, v.offers_elsewhere
 from told_visits v left join lateral (
   select sum({_ms("ended_at - started_at")}) filter (where kind = 'talking')::bigint as talk_ms,
     sum({_ms("ended_at - started_at")}) filter (where kind = 'held')::bigint as hold_ms
@@ -71,7 +72,9 @@ from told_visits v left join lateral (
 ) s on true"""  # noqa: S608 - fixed names
 """Visits that began from $1 until before $2, of a queue ($3) or all: how each ended, and its times."""
 
-_IN_TIME: Final = "how <> '' and wait_ms <= $4"
+DEFAULT_MS: Final = 20_000
+"""T of a queue that is no longer set up."""
+_IN_TIME: Final = f"how <> '' and wait_ms <= coalesce($4, queues.service_level_s * 1000, {DEFAULT_MS})"
 _HANDLED: Final = "how = 'answered' and is_over"
 COUNT_QUEUES: Final = f"""with visits as materialized ({VISITS})
 select queue, width_bucket(entered_at, $6::timestamptz[]) as period, count(*) as entered,
@@ -86,13 +89,15 @@ select queue, width_bucket(entered_at, $6::timestamptz[]) as period, count(*) as
   sum(wait_ms) filter (where how = 'answered') as wait_answered_ms, sum(wait_ms) filter (where how = 'abandoned') as wait_abandoned_ms,
   max(wait_ms) filter (where how <> '') as longest_wait_ms, sum(announce_ms) as announce_ms,
   sum(talk_ms) filter (where {_HANDLED}) as talk_ms, sum(hold_ms) filter (where {_HANDLED}) as hold_ms,
-  sum(wrap_ms) filter (where {_HANDLED}) as wrap_ms, sum(offers) as offers, sum(missed) as missed, sum(offers_lost) as offers_lost
-from visits group by queue, period order by queue, period"""  # noqa: S608 - fixed names
-"""The sums of visits by queue and period ($6: where periods begin); $4 the threshold, $5 the short-abandon limit, milliseconds."""
+  sum(wrap_ms) filter (where {_HANDLED}) as wrap_ms, sum(offers) as offers, sum(missed) as missed, sum(offers_lost) as offers_lost,
+  sum(offers_elsewhere) as offers_elsewhere
+from visits left join queues on queues.name = queue group by queue, period order by queue, period"""  # noqa: S608 - fixed names
+"""The sums of visits by queue and period ($6: where periods begin); $4 the threshold, none: each queue's own; $5 the short-abandon limit;
+milliseconds."""
 
 COUNT_OFFERS: Final = f"""select o.body->>'agent' as agent, width_bucket(o.at, $4::timestamptz[]) as period, count(*) as offers,
   count(*) filter (where e.ending = 'answered') as answered, count(*) filter (where e.ending in {_MISSED}) as missed,
-  count(*) filter (where e.ending = 'caller_gone') as offers_lost
+  count(*) filter (where e.ending = 'caller_gone') as offers_lost, count(*) filter (where e.ending = 'elsewhere') as offers_elsewhere
 from call_events o left join lateral (
   select body->>'end' as ending from call_events where call = o.call and call <> '' and kind = 'offer_ended' and at >= o.at
   and body->>'offer' = o.body->>'offer' order by at limit 1
@@ -132,6 +137,8 @@ select agent, periods.number as period, state, reason, sum({_ms("least(until, en
 from spans join periods on started_at < ends and until > begins
 group by agent, periods.number, state, reason"""  # noqa: S608 - fixed names
 """How long agents were in each state, from $1 until $2; before the first thing known of an agent there is nothing."""
+THRESHOLDS: Final = "select name, service_level_s from queues"
+"""Within how long each queue's callers should be answered."""
 AGENTS: Final = "select number, name from agents where $1::text is null or number = $1 order by number"
 """Agents, those who left included."""
 
@@ -141,6 +148,11 @@ async def _fetch(pool: asyncpg.Pool, query: str, *given: Any) -> list[asyncpg.Re
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"set local statement_timeout = '{_LIMIT_S}s'")
             return await connection.fetch(query, *given, timeout=_LIMIT_S + 1)
+
+
+async def read_thresholds(pool: asyncpg.Pool) -> dict[str, int]:
+    """Each queue's own T, milliseconds."""
+    return {row["name"]: row["service_level_s"] * 1000 for row in await _fetch(pool, THRESHOLDS)}
 
 
 async def count_queues(pool: asyncpg.Pool, edges: Sequence[datetime], queue: str | None, terms: Terms) -> dict[tuple[str, int], Counts]:
@@ -208,8 +220,15 @@ order by at, case kind when 'call_arrived' then -2 when 'leg_started' then -1 wh
 STATES_BEFORE: Final = """select number as agent, state, reason from agents cross join lateral (
   select state, reason from agent_states where agent = number and started_at < $1 order by started_at desc, event desc limit 1) s"""
 """What agents were just before a moment."""
+PRIORITY_STEPS: Final = "select name, priority_step_s from queues"
+"""What a point of a caller's priority counts."""
 MEMBERS: Final = "select agent, queue from queue_members order by agent, queue"
 """Who serves what now."""
+
+
+async def read_priority_steps(pool: asyncpg.Pool) -> dict[str, int]:
+    """What a point of priority counts in each queue, milliseconds of waiting."""
+    return {row["name"]: row["priority_step_s"] * 1000 for row in await _fetch(pool, PRIORITY_STEPS)}
 
 
 async def logged(pool: asyncpg.Pool, begin: datetime, end: datetime, since: datetime) -> AsyncGenerator[Event, None]:

@@ -53,7 +53,7 @@ def _ours() -> list[Entry]:
         e.AgentChanged(id=new_id(Kind.EVENT, at), at_ms=at, call="", agent="1003", state=state, reason="lunch" if state == "paused" else "")
         for at, state in zip(moments, states, strict=True)
     ]
-    log = QueueLog({"1003": ["support"]})
+    log = QueueLog({"1003": ["support"]}, {})
     events = [*answered.events, *left.events, *late.events, *cancelled.events, *changes]
     return read("".join(line.text + "\n" for event in events for line in log.take(event)))
 

@@ -40,7 +40,9 @@ class Caller(Story):
         """In a queue; whether the call goes on to another one."""
         self.add(e.Queued, self.soon(), queue=queue)
         while self.dice.random() < 0.7:
-            end = self.dice.choice(("answered", "answered", "declined", "timed_out", "unreachable", "caller_gone", "failed", "busy"))
+            end = self.dice.choice(
+                ("answered", "answered", "declined", "timed_out", "unreachable", "caller_gone", "failed", "busy", "elsewhere")
+            )
             agent = self.dice.choice(AGENTS)
             offer = self.offer(queue, agent, end)
             if end == "caller_gone":

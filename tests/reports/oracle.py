@@ -15,7 +15,7 @@ class _Stay:
     def __init__(self, queue: str, at: int) -> None:
         self.queue, self.entered = queue, at
         self.why, self.left, self.bridged = "", 0, 0
-        self.wrap = self.offers = self.missed = self.lost = 0
+        self.wrap = self.offers = self.missed = self.lost = self.elsewhere = 0
         self.until: int | None = None
         """When the next stay began."""
         self.call_ended: int | None = None
@@ -47,6 +47,7 @@ def visits_of(events: list[Any]) -> list[Visit]:
             case e.OfferEnded() if stay:
                 stay.missed += event.end in _MISSED
                 stay.lost += event.end == "caller_gone"
+                stay.elsewhere += event.end == "elsewhere"
             case e.WrapUpEnded() if stay:
                 stay.wrap += event.lasted_ms
             case e.CallEnded() if stay:
@@ -78,5 +79,5 @@ def _visit(stay: _Stay, segments: Any) -> Visit:
         queue=stay.queue, entered_ms=stay.entered, how=how, wait_ms=max(0, gone - stay.entered),
         announce_ms=max(0, stay.bridged - gone) if how == "answered" else 0, talk_ms=spoken["talking"], hold_ms=spoken["held"],
         wrap_ms=stay.wrap, is_over=stay.call_ended is not None or stay.until is not None, offers=stay.offers, missed=stay.missed,
-        offers_lost=stay.lost,
+        offers_lost=stay.lost, offers_elsewhere=stay.elsewhere,
     )  # fmt: skip

@@ -31,7 +31,7 @@ def _merged(calls: list[list[e.Event]]) -> list[e.Event]:
 
 
 def _text(events: list[e.Event]) -> str:
-    log = QueueLog(MEMBERS)
+    log = QueueLog(MEMBERS, {"sales": 60_000})
     return "".join(line.text + "\n" for event in events for line in log.take(event))
 
 

@@ -28,7 +28,7 @@ DAY = [
     _visit("answered", 5, talk_ms=100_000, hold_ms=20_000, wrap_ms=10_000, announce_ms=3_000, offers=1),
     _visit("answered", 20, talk_ms=200_000, wrap_ms=30_000, announce_ms=3_000, offers=2, missed=1),
     _visit("answered", 20.001, talk_ms=60_000, announce_ms=3_000, offers=1),
-    _visit("answered", 90, talk_ms=40_000, offers=3, missed=1, is_over=False),
+    _visit("answered", 90, talk_ms=40_000, offers=8, missed=1, offers_elsewhere=5, is_over=False),
     _visit("abandoned", 3),
     _visit("abandoned", 12, offers=1, offers_lost=1),
     _visit("abandoned", 45),
@@ -86,8 +86,8 @@ def _visits() -> st.SearchStrategy[list[Visit]]:
     span = st.integers(0, 120_000)
     made = st.builds(
         Visit, queue=st.just("q"), entered_ms=st.just(0), how=st.sampled_from(["answered", "abandoned", "", "odd", *FLOW_OUTS]),
-        wait_ms=span, announce_ms=span, talk_ms=span, hold_ms=span, wrap_ms=span, is_over=st.booleans(), offers=st.integers(2, 9),
-        missed=st.integers(0, 1), offers_lost=st.integers(0, 1),
+        wait_ms=span, announce_ms=span, talk_ms=span, hold_ms=span, wrap_ms=span, is_over=st.booleans(), offers=st.integers(3, 9),
+        missed=st.integers(0, 1), offers_lost=st.integers(0, 1), offers_elsewhere=st.integers(0, 1),
     )  # fmt: skip
     return st.lists(made, max_size=30)
 
@@ -111,7 +111,7 @@ def test_every_value_stays_within_its_unit(visits: list[Visit], terms: Terms) ->
 
 @given(_visits(), TERMS, st.integers(0, 30_000))
 def test_more_time_never_lowers_a_service_level(visits: list[Visit], terms: Terms, more_ms: int) -> None:
-    later = msgspec.structs.replace(terms, threshold_ms=terms.threshold_ms + more_ms)
+    later = msgspec.structs.replace(terms, threshold_ms=(terms.threshold_ms or 0) + more_ms)
     for name in SERVICE_LEVELS:
         before, after = FORMULAS[name](count(visits, terms), terms).value, FORMULAS[name](count(visits, later), later).value
         assert (before is None) == (after is None), name

@@ -56,21 +56,28 @@ async def test_the_hour_that_the_clock_shows_twice_is_two_hours(pool: asyncpg.Po
         calls.append(caller.events)
     await write(pool, calls)
     end = datetime(2024, 10, 28, tzinfo=BERLIN)
-    rows = await report_queues(pool, midnight, end, by=By.HOUR, zone=BERLIN, terms=TERMS, queues=[], only="sales")
+    rows = await report_queues(pool, midnight, end, by=By.HOUR, zone=BERLIN, terms=TERMS, only="sales")
     assert [row.period.begin.astimezone(BERLIN).strftime("%H:%M %Z") for row in rows] == ["02:00 CEST", "02:00 CET"]
-    (day,) = await report_queues(pool, midnight, end, by=By.DAY, zone=BERLIN, terms=TERMS, queues=[], only="sales")
+    (day,) = await report_queues(pool, midnight, end, by=By.DAY, zone=BERLIN, terms=TERMS, only="sales")
     assert (day.counts.entered, day.period.length_ms) == (2, 25 * 3_600_000)
 
 
 async def test_all_queues_are_the_sum_of_each_and_a_quiet_queue_has_its_line(pool: asyncpg.Pool) -> None:
     start = datetime(2024, 6, 1, tzinfo=SHANGHAI)
+    await pool.execute("insert into queues (name, title, service_level_s) values ('sales', '', 1), ('night', '', 20)")
     await write(pool, a_day(7, 60, to_ms(start), DAY_MS // 2))
     end = start + timedelta(days=1)
-    rows = await report_queues(pool, start, end, by=By.TOTAL, zone=SHANGHAI, terms=TERMS, queues=["sales", "night"])
+    rows = await report_queues(pool, start, end, by=By.TOTAL, zone=SHANGHAI, terms=TERMS)
     told = {row.subject: row for row in rows}
     assert set(told) == {"", "sales", "support", "night"}
     assert told[""].counts.entered == told["sales"].counts.entered + told["support"].counts.entered
     assert told["night"].counts.entered == 0 and told["night"].measures["app_queue_sl"].value is None
+    own = {row.subject: row for row in await report_queues(pool, start, end, by=By.TOTAL, zone=SHANGHAI, terms=Terms(threshold_ms=None))}
+    strict = await count_queues(pool, [start, end], "sales", Terms(threshold_ms=1_000))
+    assert own["sales"].counts == strict["sales", 0] != told["sales"].counts
+    assert own["support"].counts == told["support"].counts
+    assert own[""].counts.left_within == own["sales"].counts.left_within + own["support"].counts.left_within
+    assert (own["sales"].threshold_ms, own["support"].threshold_ms, own[""].threshold_ms) == (1_000, 20_000, None)
     share = told["sales"].measures["plain_sl"]
     assert (share.part, share.whole) == (told["sales"].counts.answered_within, told["sales"].counts.ended)
 

@@ -25,7 +25,7 @@ class QueueReportQuery(PeriodQuery):
     """A report of queues; what is counted is the visits that began in the time."""
 
     queue: str | None = Field(None, pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Only this queue; none: all, and their sum.")
-    threshold_s: int = Field(20, ge=0, le=86_400, description="T of the formulas, seconds.")
+    threshold_s: int | None = Field(None, ge=0, le=86_400, description="T of the formulas, seconds; none: each queue's own.")
     short_s: int = Field(5, ge=0, le=86_400, description="An abandon after at most this long is a short one, seconds.")
     agents: int = Field(0, ge=0, le=MOST_AGENTS, description="How many agents Erlang C reckons with; 0: it has no value.")
     by: By = By.TOTAL
@@ -50,6 +50,7 @@ class QueueReportRow(Row):
     """A queue in a period; an empty name: all queues."""
 
     queue: str
+    threshold_s: int | None = Field(description="T, seconds; null in the line of all queues where each has its own.")
     begin: datetime = Field(alias="from")
     end: datetime = Field(alias="to")
     counts: dict[str, int]

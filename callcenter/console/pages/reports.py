@@ -17,11 +17,11 @@ from callcenter.console.languages import Words
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
 from callcenter.reports.periods import By, midnight
-from callcenter.reports.service import AgentRow, Row
+from callcenter.reports.service import AgentRow, QueueRow, Row
 from callcenter.reports.service_level import FORMULAS, SERVICE_LEVELS, Exact, Measure, Unit
 
 _FILTERS: Final = ("day_from", "day_to", "queue", "formula", "threshold_s", "short_s", "by")
-_DEFAULTS: Final = {"formula": "app_queue_sl2", "threshold_s": "20", "short_s": "5", "by": "total"}
+_DEFAULTS: Final = {"formula": "app_queue_sl2", "short_s": "5", "by": "total"}
 _QUEUE_FORMULAS: Final = ("abandon_rate", "asa", "aht", "missed_per_offer")
 _AGENT_FORMULAS: Final = ("missed_per_offer", "aht", "occupancy")
 
@@ -33,7 +33,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     today = clock.utc_now().astimezone(zone).date().isoformat()
     given = {name: request.query.get(name, "").strip()[:60] for name in _FILTERS}
     given |= {name: given[name] or default for name, default in ({"day_from": today, "day_to": today} | _DEFAULTS).items()}
-    queues: list[Row] = []
+    queues: list[QueueRow] = []
     agents: list[AgentRow] = []
     fault, formula = "", given["formula"] if given["formula"] in SERVICE_LEVELS else _DEFAULTS["formula"]
     try:
@@ -44,6 +44,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     except BadRequest as error:
         fault, period = str(error), {}
     columns = (formula, *_QUEUE_FORMULAS)
+    titles = [(queue.name, queue.title) for queue in await ask.parts.acd.queues()]
     return ask.page(
         "reports.html",
         status=400 if fault else 200,
@@ -55,8 +56,10 @@ async def show(request: web.Request) -> web.StreamResponse:
         service_levels=SERVICE_LEVELS,
         queue_columns=columns,
         agent_columns=_AGENT_FORMULAS,
+        explained=tuple(dict.fromkeys((*columns, *_AGENT_FORMULAS))),
         cuts=list(By),
-        queues=[(queue.name, queue.title) for queue in await ask.parts.acd.queues()],
+        queues=titles,
+        titles=dict(titles),
         period=period,
     )
 
@@ -75,7 +78,7 @@ def _told(words: Words, name: str) -> dict[str, str]:
     return {"title": formula.title[words.language], "text": formula.text[words.language], "source": formula.source}
 
 
-def _queue_line(words: Words, row: Row, columns: tuple[str, ...], by: str) -> dict[str, Any]:
+def _queue_line(words: Words, row: QueueRow, columns: tuple[str, ...], by: str) -> dict[str, Any]:
     return {
         "queue": row.subject,
         "period": _period(words, row, by),
