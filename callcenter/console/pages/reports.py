@@ -81,6 +81,7 @@ def _told(words: Words, name: str) -> dict[str, str]:
 def _queue_line(words: Words, row: QueueRow, columns: tuple[str, ...], by: str) -> dict[str, Any]:
     return {
         "queue": row.subject,
+        "threshold_ms": row.threshold_ms,
         "period": _period(words, row, by),
         "counts": row.counts,
         "measures": [_shown(words, name, row.measures[name]) for name in columns],
