@@ -105,7 +105,10 @@ class _State:
     def __init__(self) -> None:
         self.phase = "other"
         self.waiting = False
-        self.offered = ""
+        self.offered: dict[str, str] = {}
+        """Offer → agent of the phones that ring."""
+        self.taken = False
+        """An agent has picked up: whatever becomes of the other phones changes nothing."""
         self.bridged: set[str] = set()
         self.held = False
         self.announcing = False
@@ -118,15 +121,14 @@ class _State:
                 self.phase = event.phase
                 self.announcing = event.phase == "announcing"
             case e.Queued():
-                self.waiting, self.queue, self.agent = True, event.queue, ""
+                self.waiting, self.queue, self.agent, self.taken = True, event.queue, "", False
             case e.LeftQueue():
                 self.waiting = False
             case e.Offered():
-                self.offered, self.agent = event.offer, event.agent
+                self.offered[event.offer] = self.agent = event.agent
+                self.taken = False
             case e.OfferEnded():
-                self.offered = ""
-                self.agent = self.agent if event.end == "answered" else ""
-                self.announcing = event.end == "answered"
+                self._offer_ended(event)
             case e.Announced():
                 self.announcing = False
             case e.Bridged():
@@ -140,13 +142,20 @@ class _State:
             case _:
                 pass
 
+    def _offer_ended(self, event: e.OfferEnded) -> None:
+        self.offered.pop(event.offer, None)
+        if event.end == "answered":
+            self.agent, self.taken, self.announcing = event.agent, True, True
+        elif not self.taken:
+            self.agent, self.announcing = next(reversed(self.offered.values()), ""), False
+
     @property
     def kind(self) -> str:
         if self.held:
             return "held"
         if len(self.bridged) > 1:
             return "talking"
-        if self.offered:
+        if self.offered and not self.taken:
             return "ringing"
         if self.waiting:
             return "queue"
@@ -220,6 +229,8 @@ def _facts(row: CallRow, events: list[e.Event]) -> None:
                 row.queue = event.queue
             case e.Offered():
                 row.offers += 1
+                row.agent = event.agent
+            case e.OfferEnded(end="answered"):
                 row.agent = event.agent
             case e.RecordingStarted() if event.recording not in recordings:
                 recordings.append(event.recording)
