@@ -200,8 +200,6 @@ def queue_log(
     now = clock.utc_now()
     since = begin.replace(tzinfo=zone) if begin else midnight(now, zone)
     until = end.replace(tzinfo=zone) if end else now
-    if until <= since:
-        raise BadRequest("--to must be after --from")
 
     async def work() -> None:
         async with _database(settings) as pool, aclosing(service.queue_log(pool, since, until)) as lines:

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from callcenter.basics import clock
+from callcenter.basics.errors import BadRequest
 from callcenter.reports import store
 from callcenter.reports.model import Counts, Terms, add
 from callcenter.reports.periods import By, edges
@@ -148,13 +149,16 @@ def _agent_row(agent: str, name: str, period: Period, done: store.AgentPeriod, n
 
 _STEP: Final = timedelta(days=1)
 """A queue_log is read day by day: no query sorts more than that."""
+_LONGEST: Final = timedelta(days=400)
 
 
 async def queue_log(pool: asyncpg.Pool, begin: datetime, end: datetime) -> AsyncGenerator[str, None]:
-    """The lines of app_queue's queue_log from ``begin`` until before ``end``, each with its line's end; StoreAway.
+    """The lines of app_queue's queue_log from ``begin`` until before ``end``, each with its line's end; StoreAway, BadRequest.
 
     What is in the ledger when it is asked for: the last seconds may still be on their way.
     """
+    if not timedelta() < end - begin <= _LONGEST:
+        raise BadRequest(f"to: must be after from, by at most {_LONGEST.days} days", field="to")
     log = QueueLog(await store.read_members(pool), await store.read_priority_steps(pool))
     for agent, state, reason in await store.states_before(pool, begin):
         log.known(agent, state, reason)

@@ -16,7 +16,7 @@ from callcenter.reports.queue_log import KNOWN_FOR_MS
 
 _LIMIT_S: Final = 60
 """How long one report may take."""
-_PREFETCH: Final = 300
+_PREFETCH: Final = 100
 _MISSED: Final = "('declined', 'busy', 'timed_out', 'unreachable', 'failed')"
 
 
