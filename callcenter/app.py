@@ -206,7 +206,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         on_connected=worker.connected,
     )
     worker.ami = Ami(settings.asterisk_host, settings.ami_port, settings.ami_user, secret(settings, "ami"))
-    lookups = Lookups()
+    lookups = Lookups(settings.lookup_hosts)
     calls_tasks = Tasks("calls")
     records = CallRecords(worker.redis)
     background(records.run(), "call records")

@@ -5,12 +5,29 @@ the environment winning. Every setting has a default that makes a complete centr
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from callcenter.basics.vocabulary import Language
+
+_HOST: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
+
+
+def _host_or_network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        if not _HOST.fullmatch(text):
+            raise ValueError(f"{text!r:.80} is neither a host name nor a network such as 10.1.0.0/16") from None
+        return text.lower()
+
+
+HostOrNetwork = Annotated[str, AfterValidator(_host_or_network)]
 
 
 class Settings(BaseSettings):
@@ -47,6 +64,9 @@ class Settings(BaseSettings):
         Language.ZH, description="Language of the demo centre's prompts, and of pages where the browser asks for neither."
     )
     timezone: str = Field("Asia/Shanghai", description="The centre's time zone, for what people see and for opening hours.")
+    lookup_hosts: list[HostOrNetwork] = Field(
+        [], description="Hosts by name, and networks, that flows' HTTP lookups may ask although they lie inside; none: public ones only."
+    )
     lay_demo: bool = Field(True, description="Lay the demo centre when the database is empty.")
     log_json: bool = Field(False, description="Log JSON lines instead of text.")
     log_level: str = Field("info", description="debug, info, warning or error.")

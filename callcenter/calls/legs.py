@@ -14,6 +14,8 @@ _ENDED_BY = {
     LegRole.OUTSIDE: EndedBy.OUTSIDE,
     LegRole.SUPERVISOR: EndedBy.SUPERVISOR,
 }
+CAUSES = {"unallocated": 1, "normal": 16, "busy": 17, "congestion": 34}
+"""Q.850 cause of the reasons for which we let a caller go: Asterisk does not tell us what we told it."""
 
 
 class Leg:

@@ -104,6 +104,7 @@ async def _collect(session: Session, ask: Gather, first: str | None) -> Digits:
             return Digits(text=text, ended="terminator")
         text += key
         if len(text) >= ask.max_digits:
+            session.digits.pass_over(ask.terminators)
             return Digits(text=text, ended="max")
         key = None
 

@@ -54,7 +54,7 @@ async def _told(session: Session, step: Step) -> None:
 def _final(session: Session, final: asks.Ask) -> Phase:
     match final:
         case asks.SendToQueue():
-            session.record = session.record.evolve(queue=final.queue)
+            session.record = session.record.evolve(queue=final.queue, priority=final.priority)
             return Phase.QUEUE
         case asks.SendToAgent():
             session.record = session.record.evolve(agent=final.agent)
@@ -65,8 +65,13 @@ def _final(session: Session, final: asks.Ask) -> Phase:
         case asks.SendToNumber():
             session.log.warning("flows can't send calls outside yet", flow=session.record.flow)
             return Phase.DONE
-        case _:
+        case asks.HangUp(cause="normal"):
             return Phase.DONE
+        case asks.HangUp():
+            session.refusal_cause = final.cause
+            return Phase.DONE
+        case _:
+            raise AssertionError(f"{type(final).__name__} is no end of a flow")
 
 
 def _facts(session: Session) -> Facts:

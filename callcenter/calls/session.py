@@ -22,7 +22,8 @@ from callcenter.basics.tasks import cancel_and_wait
 from callcenter.basics.vocabulary import EndedBy, Kind, LegRole, Outcome, new_id
 from callcenter.calls import taps
 from callcenter.calls.house import House
-from callcenter.calls.legs import Leg
+from callcenter.calls.keys import Keys
+from callcenter.calls.legs import CAUSES, Leg
 from callcenter.calls.phases import NEXT, Phase, outcome_of
 from callcenter.calls.record import CallRecord
 from callcenter.ledger import events as ledger
@@ -30,7 +31,6 @@ from callcenter.live.board import Topic
 
 _log = get_logger(__name__)
 _E = TypeVar("_E", bound=ledger.Happened)
-_MAX_DIGITS_WAITING = 64
 _FINISH_LIMIT_S = 5.0
 _LAST_WORDS_LIMIT_S = 2.0
 _REFUSAL_LIMIT_S = 1.0
@@ -50,7 +50,7 @@ class Session:
         self.record = record
         self.caller = caller
         self.legs: dict[str, Leg] = {caller.channel.id: caller}
-        self.digits: asyncio.Queue[str] = asyncio.Queue(_MAX_DIGITS_WAITING)
+        self.digits = Keys()
         self.playbacks: dict[str, asyncio.Future[None]] = {}
         self.log = _log.bind(call=record.id)
         self.message_left = False
@@ -262,8 +262,8 @@ class Session:
             handler(self, event)
 
     def _on_digit(self, event: ari.ChannelDtmfReceived) -> None:
-        if event.channel.id == self.caller.channel.id and not self.digits.full():
-            self.digits.put_nowait(event.digit)
+        if event.channel.id == self.caller.channel.id:
+            self.digits.press(event.digit)
 
     def _on_playback_finished(self, event: ari.PlaybackFinished) -> None:
         self.playback_over(event.playback.id)
@@ -360,6 +360,7 @@ class Session:
         try:
             async with asyncio.timeout(_FINISH_LIMIT_S):
                 await taps.stop(self)
+                self.caller.cause = self.caller.cause or CAUSES.get(self.refusal_cause, 0)
                 for leg in list(self.legs.values()):
                     await self.hang_up(leg, self.refusal_cause or "normal")
                 if self.record.bridge:

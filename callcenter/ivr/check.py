@@ -22,7 +22,16 @@ _LONGEST: Final = 200
 
 
 def check_flow(raw: Any) -> Flow:
-    """The flow of plain data; BadFlow with every place and reason when it can't be run."""
+    """The flow of plain data; BadFlow with every place and reason when it can't be run, or can't be meant so."""
+    flow = runnable_flow(raw)
+    found = [(name, place, reason) for name, node in flow.nodes.items() for place, reason in node.contradictions()]
+    if found:
+        raise BadFlow([(f"nodes.{name}.{place}", reason) for name, place, reason in found[:_MOST_FAULTS]])
+    return flow
+
+
+def runnable_flow(raw: Any) -> Flow:
+    """The flow of plain data that was stored, perhaps under milder rules; BadFlow only when it can't be run."""
     if fault := _oversized(raw):
         raise BadFlow([fault])
     try:

@@ -1,4 +1,4 @@
-"""Holidays: China's by its own calendar with shifted working days. Pure."""
+"""Holidays and working days: China's by its own calendar with shifted working days (调休). Pure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,17 @@ def is_holiday(moment: datetime) -> bool:
     return bool(off and name)
 
 
-def is_shifted_workday(moment: datetime) -> bool:
+def is_shifted_workday(day: date) -> bool:
     """Whether this weekend day is worked in exchange for a holiday; False in years not yet announced."""
-    day = moment.date()
     try:
         return day.isoweekday() > 5 and bool(chinese_calendar.is_workday(day))
     except NotImplementedError:
         return False
+
+
+def working_weekday(day: date) -> int:
+    """The weekday (1 Monday – 7 Sunday) whose hours are worked on this day: Friday's on a shifted Saturday, Monday's on such a Sunday."""
+    weekday = day.isoweekday()
+    if not is_shifted_workday(day):
+        return weekday
+    return 5 if weekday == 6 else 1

@@ -1,7 +1,8 @@
 """Does what a flow's lookup asks for: one HTTP request to another system, never into our own network.
 
 Addresses are resolved by us and refused when they are private, local or reserved (metadata services among them), unless an
-administrator allowed the host by name. No redirects, no cookies, a small answer, a limit in time.
+administrator allowed the host by name, or the network it lies in (the setting ``lookup_hosts``).
+No redirects, no cookies, a small answer, a limit in time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 import aiohttp
@@ -27,10 +28,33 @@ _HOLDS_IPV4: Final = tuple(ip_network(network) for network in ("::/96", "64:ff9b
 """IPv6 addresses that lead to an IPv4 one: nobody's server needs them, and what is inside is a detour to our own network."""
 
 
+class _Allowed:
+    """What may be asked although it lies inside: hosts by name, and networks."""
+
+    def __init__(self, places: Iterable[str]) -> None:
+        self._names: set[str] = set()
+        self._networks: list[IPv4Network | IPv6Network] = []
+        for place in places:
+            try:
+                self._networks.append(ip_network(place, strict=False))
+            except ValueError:
+                self._names.add(place.lower())
+
+    def has(self, host: str, address: str) -> bool:
+        """Whether a host may be asked at an address."""
+        if host.lower() in self._names or is_public(address):
+            return True
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._networks)
+
+
 class _PublicOnly(AbstractResolver):
     """Resolves names, and forgets addresses that lie inside."""
 
-    def __init__(self, allowed: frozenset[str]) -> None:
+    def __init__(self, allowed: _Allowed) -> None:
         self._allowed = allowed
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
@@ -38,7 +62,7 @@ class _PublicOnly(AbstractResolver):
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         results: list[ResolveResult] = []
         for kind, _, protocol, _, address in found:
-            if host in self._allowed or is_public(str(address[0])):
+            if self._allowed.has(host, str(address[0])):
                 results.append(
                     ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST)
                 )
@@ -65,10 +89,10 @@ def is_public(address: str) -> bool:
 
 
 class Lookups:
-    """Executes lookups. ``allowed`` hosts may lie inside the firm's network."""
+    """Executes lookups. ``allowed`` hosts (by name, which may lead anywhere) and networks may lie inside the firm's own."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
-        self._allowed = frozenset(allowed)
+        self._allowed = _Allowed(allowed)
 
     async def look_up(self, ask: Lookup) -> LookedUp:
         """Ask; status 0 when there was no usable answer, whatever the reason. Never raises for the other side's faults."""
@@ -76,7 +100,7 @@ class Lookups:
             host = URL(ask.url).host or ""
         except ValueError:
             return _FAILED
-        if host not in self._allowed and _is_address(host) and not is_public(host):
+        if _is_address(host) and not self._allowed.has(host, host):
             _log.warning("a lookup into our own network was refused", host=host)
             return _FAILED
         connector = aiohttp.TCPConnector(resolver=_PublicOnly(self._allowed), use_dns_cache=False, force_close=True)

@@ -8,7 +8,7 @@ import asyncpg
 
 from callcenter.basics.errors import BadFlow, NotFound
 from callcenter.basics.logs import get_logger
-from callcenter.ivr.check import check_flow
+from callcenter.ivr.check import check_flow, runnable_flow
 from callcenter.ivr.flow import Flow
 
 _log = get_logger(__name__)
@@ -60,7 +60,7 @@ class Flows:
         """Take over what the administrator changed; calls in a flow go on in the version they began."""
         for row in await self._pool.fetch(ALL_FLOWS):
             try:
-                flow = check_flow(row["body"])
+                flow = runnable_flow(row["body"])
             except BadFlow as error:
                 _log.error("a stored flow can't be run", flow=row["name"], version=row["version"], reason=str(error))
                 continue

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from callcenter.basics.errors import BadFlow
 from callcenter.ivr import interpreter
 from callcenter.ivr.asks import Digits, LookedUp, Pressed, Said
-from callcenter.ivr.check import check_flow
+from callcenter.ivr.check import check_flow, runnable_flow
 from tests.ivr.playbook import ENDS, facts, flow, stored
 
 END = {"type": "hangup"}
@@ -56,7 +56,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
         flow(
             a={
                 "type": "collect",
-                "prompt": [],
+                "prompt": "enter-number",
                 "variable": "x",
                 "least": 5,
                 "most": 4,
@@ -67,6 +67,25 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
         "nodes.a",
         "least (5) is more than most (4)",
     ),
+    (flow(a=MENU | {"repeat_key": "1"}), "nodes.a.repeat_key", "1 is an option too"),
+    (flow(a=MENU | {"prompt": []}), "nodes.a.prompt", "is empty"),
+    (flow(a=play("end", [])), "nodes.a.prompt", "is empty"),
+    (
+        flow(a={"type": "collect", "prompt": [], "variable": "x", "next": "end", "otherwise": "end"}),
+        "nodes.a.prompt",
+        "is empty",
+    ),
+    (
+        flow(a={"type": "condition", "ways": [{"next": "end", "variable": "caller", "equals": []}], "otherwise": "end"}),
+        "nodes.a.ways.0.equals",
+        "can never be taken",
+    ),
+    (flow(a={"type": "condition", "ways": [{"next": "end", "hours": []}], "otherwise": "end"}), "nodes.a.ways.0.hours", "never be taken"),
+    (
+        flow(a={"type": "condition", "ways": [{"next": "end", "vip": True}, {"next": "end", "caller_begins": []}], "otherwise": "end"}),
+        "nodes.a.ways.1.caller_begins",
+        "never be taken",
+    ),
 ]
 
 
@@ -75,6 +94,10 @@ def test_refused_with_place_and_reason(raw: dict[str, Any], place: str, reason: 
     with pytest.raises(BadFlow) as refused:
         check_flow(raw)
     assert any(found == place and reason in why for found, why in refused.value.faults), refused.value.faults
+
+
+def test_a_stored_flow_that_was_only_careless_still_runs() -> None:
+    assert runnable_flow(flow(a=MENU | {"prompt": [], "repeat_key": "1"})).name == "test"
 
 
 def deep(depth: int) -> Any:
@@ -123,9 +146,9 @@ def test_any_data_is_taken_or_refused(raw: Any) -> None:
 NAMES = ("a", "b", "c", "d", "end")
 to = st.sampled_from(NAMES)
 piece = st.sampled_from(["welcome", "closed", {"own": "jingle"}, {"say": "number", "variable": "v"}, {"say": "money", "variable": "w"}, {"say": "duration", "variable": "v"}, {"say": "digits", "variable": "caller"}])  # fmt: skip
-prompt = st.lists(piece, max_size=3)
+prompt = st.lists(piece, min_size=1, max_size=3)
 key = st.sampled_from("0123456789*#")
-way = st.fixed_dictionaries({"next": to, "variable": st.just("v"), "equals": st.lists(st.text("12", max_size=2), max_size=3)})
+way = st.fixed_dictionaries({"next": to, "variable": st.just("v"), "equals": st.lists(st.text("12", max_size=2), min_size=1, max_size=3)})
 node = st.one_of(
     st.fixed_dictionaries({"type": st.just("play"), "prompt": prompt, "next": to}),
     st.fixed_dictionaries(
@@ -181,7 +204,7 @@ def test_whatever_check_accepts_runs_to_an_end(raw: Any, answers: list[Any]) -> 
     try:
         sound = check_flow(raw)
     except BadFlow as refused:
-        assert all("circle" in why or "no way" in why for _, why in refused.faults), refused.faults
+        assert all("circle" in why or "no way" in why or "option too" in why for _, why in refused.faults), refused.faults
         return
     secret = {name for name, found in raw["nodes"].items() if found.get("secret")}
     step = interpreter.begin(sound, facts())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
-from callcenter.ivr.hours import is_holiday, is_shifted_workday
+from callcenter.ivr.hours import is_holiday, is_shifted_workday, working_weekday
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,12 @@ from callcenter.ivr.hours import is_holiday, is_shifted_workday
 )
 def test_days(day: str, holiday: bool, shifted: bool) -> None:
     moment = datetime.fromisoformat(f"{day}T12:00+08:00")
-    assert (is_holiday(moment), is_shifted_workday(moment)) == (holiday, shifted)
+    assert (is_holiday(moment), is_shifted_workday(moment.date())) == (holiday, shifted)
+
+
+@pytest.mark.parametrize(
+    ("day", "weekday"),
+    [("2026-02-14", 5), ("2026-01-04", 1), ("2026-02-28", 5), ("2025-01-26", 1), ("2026-11-28", 6), ("2026-11-29", 7), ("2026-10-01", 4)],
+)
+def test_a_shifted_saturday_is_worked_like_a_friday_and_a_sunday_like_a_monday(day: str, weekday: int) -> None:
+    assert working_weekday(date.fromisoformat(day)) == weekday

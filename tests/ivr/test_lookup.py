@@ -12,7 +12,9 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from callcenter.basics.settings import Settings
 from callcenter.ivr.asks import LookedUp, Lookup
 from callcenter.ivr.lookup import Lookups, _fields, is_public
 
@@ -106,6 +108,21 @@ async def test_our_own_network_is_refused(server: Server, host: str) -> None:
 async def test_a_name_is_allowed_by_name_alone(server: Server) -> None:
     assert (await asked(server, "good", host="localhost", allowed=("localhost",))).status == 200
     assert await asked(server, "good", host="127.0.0.1", allowed=("localhost",)) == FAILED
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST"])
+async def test_a_network_is_allowed_by_whatever_name(server: Server, host: str) -> None:
+    assert (await asked(server, "good", host=host, allowed=("127.0.0.0/8", "crm.example"))).status == 200
+    assert await asked(server, "good", host=host, allowed=("10.0.0.0/8", "crm.example")) == FAILED
+
+
+def test_the_setting_holds_names_and_networks() -> None:
+    assert Settings(lookup_hosts=["CRM.inside", "10.1.2.3", "10.2.3.4/16", "fd00::/8"]).lookup_hosts == [
+        "crm.inside", "10.1.2.3/32", "10.2.0.0/16", "fd00::/8",
+    ]  # fmt: skip
+    for wrong in ("http://crm", "10.1.2.3/99", "300.1.1.1", "", "a b"):
+        with pytest.raises(ValidationError, match="neither a host name nor a network"):
+            Settings(lookup_hosts=[wrong])
 
 
 @pytest.mark.parametrize("url", ["http://a:99999/", "http://[::1/", "http://a..b/", "http://" + "a" * 300 + "/", "http://127.0.0.1:1/"])

@@ -58,6 +58,35 @@ def test_hours(way: dict[str, Any], now: datetime, holds: bool) -> None:
     assert chosen(way, now=now) is holds
 
 
+def on(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}+08:00")
+
+
+WEEKEND = {"hours": [{"days": [6, 7], "from": "00:00", "to": "00:00"}]}
+SHOP = {"hours": [{"days": [6, 7], "from": "10:00", "to": "20:00", "shifted": False}]}
+FRIDAY_NIGHT = {"hours": [{"days": [5], "from": "22:00", "to": "06:00"}]}
+
+
+@pytest.mark.parametrize(
+    ("way", "now", "holds"),
+    [
+        (OFFICE, "2026-02-14T10:00", True),
+        (OFFICE, "2026-02-14T18:00", False),
+        (OFFICE, "2026-01-04T09:00", True),
+        (OFFICE, "2026-02-21T10:00", False),
+        (WEEKEND, "2026-02-14T10:00", False),
+        (WEEKEND, "2026-02-21T10:00", True),
+        (SHOP, "2026-02-14T10:00", True),
+        (FRIDAY_NIGHT, "2026-02-14T23:00", True),
+        (FRIDAY_NIGHT, "2026-02-15T05:00", True),
+        (FRIDAY_NIGHT, "2026-02-22T05:00", False),
+        (OFFICE | {"holiday": False}, "2026-02-14T10:00", True),
+    ],
+)
+def test_a_weekend_day_worked_for_a_holiday_has_a_working_days_hours(way: dict[str, Any], now: str, holds: bool) -> None:
+    assert chosen(way, now=on(now)) is holds
+
+
 def test_what_is_known_of_the_caller() -> None:
     assert chosen({"caller_begins": ["138", "139"]}) and not chosen({"caller_begins": ["139"]})
     assert chosen({"anonymous": True}, caller="") and chosen({"anonymous": True}, caller="anonymous") and not chosen({"anonymous": True})

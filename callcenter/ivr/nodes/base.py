@@ -49,6 +49,9 @@ Prompt = Annotated[list[Piece], Field(max_length=20), BeforeValidator(_as_list)]
 """What is played, piece after piece; a single piece stands for a list of one."""
 
 
+SILENT_PROMPT: Final = "is empty, so the caller hears nothing here"
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a flow may know of the call."""
 
@@ -165,4 +168,8 @@ class Node(BaseModel):
 
     def templates(self) -> Iterator[tuple[str, str]]:
         """Place → text with ``{variables}``."""
+        return iter(())
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Place → what can be run but can't be meant; a new flow is refused for it, a stored one still runs."""
         return iter(())

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from callcenter.ivr.asks import Answer, Digits, DigitTimeouts, Gather, Pressed
-from callcenter.ivr.nodes.base import Context, Go, Key, Move, Node, NodeName, Piece, Prompt, VariableName
+from callcenter.ivr.nodes.base import SILENT_PROMPT, Context, Go, Key, Move, Node, NodeName, Piece, Prompt, VariableName
 
 
 class Collect(Node):
@@ -49,6 +49,11 @@ class Collect(Node):
     def sets(self) -> tuple[str, ...]:
         """The digits."""
         return (self.variable,)
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """A question that nobody hears."""
+        if not self.prompt:
+            yield "prompt", SILENT_PROMPT
 
     def _ask(self, context: Context, before: list[Piece], attempt: int) -> Move:
         limit_s = self.first_s + self.inter_s * self.most

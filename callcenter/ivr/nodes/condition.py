@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import time
+from datetime import date, time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from callcenter.ivr.hours import working_weekday
 from callcenter.ivr.nodes.base import Context, Go, Move, Node, NodeName, VariableName
 
 
@@ -20,6 +21,8 @@ class Hours(BaseModel):
     """1 Monday to 7 Sunday: the day on which the stretch begins."""
     from_: Annotated[time, Field(alias="from")]
     to: time
+    shifted: bool = True
+    """A weekend day that China works in exchange for a holiday (调休) is a Friday or a Monday, no longer a day of the weekend."""
 
     @field_validator("from_", "to")
     @classmethod
@@ -28,11 +31,14 @@ class Hours(BaseModel):
             raise ValueError("times are in the centre's zone; give none")
         return value
 
+    def _weekday(self, day: date) -> int:
+        return working_weekday(day) if self.shifted else day.isoweekday()
+
     def holds(self, context: Context) -> bool:
         """Whether the call came within it."""
         now = context.facts.now.time().replace(tzinfo=None)
-        today = context.facts.now.isoweekday()
-        yesterday = (today - 2) % 7 + 1
+        day = context.facts.now.date()
+        today, yesterday = self._weekday(day), self._weekday(day - timedelta(days=1))
         if self.from_ < self.to:
             return today in self.days and self.from_ <= now < self.to
         return (today in self.days and now >= self.from_) or (yesterday in self.days and now < self.to)
@@ -95,6 +101,13 @@ class Condition(Node):
         for index, way in enumerate(self.ways):
             if way.variable:
                 yield f"ways.{index}.variable", way.variable
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Ways that nobody can ever take."""
+        for index, way in enumerate(self.ways):
+            for field, values in (("hours", way.hours), ("caller_begins", way.caller_begins), ("equals", way.equals)):
+                if values == []:
+                    yield f"ways.{index}.{field}", "is empty, so this way can never be taken"
 
     def enter(self, name: str, context: Context) -> Move:
         """Choose."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from callcenter.ivr.asks import Answer, Digits, DigitTimeouts, Gather, Pressed
-from callcenter.ivr.nodes.base import Context, Go, Key, Move, Node, NodeName, Piece, Prompt
+from callcenter.ivr.nodes.base import SILENT_PROMPT, Context, Go, Key, Move, Node, NodeName, Piece, Prompt
 
 
 class Menu(Node):
@@ -36,6 +36,13 @@ class Menu(Node):
     def prompts(self) -> Iterator[tuple[str, list[Piece]]]:
         """What it plays."""
         yield from (("prompt", self.prompt), ("invalid", self.invalid), ("no_input", self.no_input))
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """A question that nobody hears, a key that means two things."""
+        if not self.prompt:
+            yield "prompt", SILENT_PROMPT
+        if self.repeat_key in self.options:
+            yield "repeat_key", f"{self.repeat_key} is an option too, so it would never repeat"
 
     def _ask(self, context: Context, before: list[Piece], attempt: int) -> Move:
         timeouts = DigitTimeouts(first_s=self.timeout_s, overall_s=self.timeout_s)

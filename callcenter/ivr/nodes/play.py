@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from callcenter.ivr.asks import Answer, Say
-from callcenter.ivr.nodes.base import Context, Go, Move, Node, NodeName, Piece, Prompt
+from callcenter.ivr.nodes.base import SILENT_PROMPT, Context, Go, Move, Node, NodeName, Piece, Prompt
 
 
 class Play(Node):
@@ -23,6 +23,11 @@ class Play(Node):
     def prompts(self) -> Iterator[tuple[str, list[Piece]]]:
         """What it plays."""
         yield "prompt", self.prompt
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Playing nothing."""
+        if not self.prompt:
+            yield "prompt", SILENT_PROMPT
 
     def enter(self, name: str, context: Context) -> Move:
         """Play."""
