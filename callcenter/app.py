@@ -30,6 +30,7 @@ from callcenter.basics.secrets import secret
 from callcenter.basics.settings import Settings
 from callcenter.basics.tasks import Tasks
 from callcenter.basics.vocabulary import Kind, new_id
+from callcenter.calls.fallback_intake import FallbackIntake
 from callcenter.calls.house import House
 from callcenter.calls.phones import watch_phones
 from callcenter.calls.service import Calls
@@ -233,6 +234,8 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         await stack.enter_async_context(worker.ami)
         background(worker.calls.take_arrivals(), "arrivals")
         background(watch_phones(worker.ami, worker.acd), "phones")
+        intake = FallbackIntake(worker.calls, witness_file=settings.witness_file, messages=settings.message_spool)
+        background(intake.run(), "fallback intake")
         await stack.enter_async_context(worker.ari)
         stack.push_async_callback(calls_tasks.close)
         try:

@@ -192,7 +192,7 @@ def centre_facts(
         asterisk_dir=settings.asterisk_dir,
         prompts_dir=settings.prompts_dir,
         music_dir=settings.prompts_dir / "music",
-        voicemail_dir=settings.var / "spool" / "voicemail",
+        voicemail_dir=settings.message_spool,
         witness_file=settings.witness_file,
         cdr_file=settings.asterisk_dir / "log" / "cdr-custom" / "calls.csv",
         sip_host=settings.sip_host,

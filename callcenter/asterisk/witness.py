@@ -50,7 +50,7 @@ class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the witness."""
 
     kind: str
-    """CHAN_START, ANSWER, BRIDGE_ENTER, BRIDGE_EXIT, HANGUP, CHAN_END, LINKEDID_END …"""
+    """CHAN_START, ANSWER, APP_START, APP_END, BRIDGE_ENTER, BRIDGE_EXIT, HANGUP, CHAN_END, LINKEDID_END …"""
     at_ms: int
     """UTC milliseconds since 1970."""
     unique_id: str
@@ -63,6 +63,21 @@ class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the channels in the same bridge."""
     user_field: str
     extra: dict[str, str | int]
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What the fallback has written of a caller into the channel's user field: ``dialled/caller/queue/mailbox``, as far as it got."""
+
+    dialled: str = ""
+    caller: str = ""
+    queue: str = ""
+    in_mailbox: bool = False
+
+    @classmethod
+    def of(cls, user_field: str) -> Served:
+        """What a user field says; all empty for a channel that the fallback did not have."""
+        dialled, caller, queue, stage, *_ = [*user_field.split("/"), "", "", "", ""]
+        return cls(dialled=dialled, caller=caller, queue=queue, in_mailbox=stage == "mailbox")
 
 
 class ChannelEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +169,7 @@ def _end(event: Witnessed, answered_ms: int | None) -> ChannelEnd:
         extra = msgspec.convert(event.extra, _Extra)
     except msgspec.ValidationError:
         extra = _Extra()
-    dialled, _, caller = event.user_field.partition("/")
+    served = Served.of(event.user_field)
     by_remote = bool(event.channel_name) and extra.hangupsource == event.channel_name
     # A BYE or CANCEL without a Reason is normal clearing (RFC 3398); Asterisk notes 0 for it.
     cause = NORMAL_CLEARING if by_remote and not extra.hangupcause else extra.hangupcause
@@ -169,8 +184,8 @@ def _end(event: Witnessed, answered_ms: int | None) -> ChannelEnd:
         linked_id=event.linked_id,
         channel_name=event.channel_name,
         answered_ms=answered_ms,
-        dialled=dialled,
-        caller=caller,
+        dialled=served.dialled,
+        caller=served.caller,
         last_context=event.context,
     )
 

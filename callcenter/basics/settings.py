@@ -106,6 +106,11 @@ class Settings(BaseSettings):
         return self.var / "spool" / "recordings"
 
     @property
+    def message_spool(self) -> Path:
+        """Where the dialplan's own mailbox writes while no worker is there."""
+        return self.var / "spool" / "voicemail"
+
+    @property
     def ledger_spool(self) -> Path:
         """Where call events wait until Postgres has them."""
         return self.var / "spool" / "ledger"

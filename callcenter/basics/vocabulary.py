@@ -7,6 +7,7 @@ time), 10 random characters, then the kind: ``01jd8m3x9kq2v7t0h5wz-call``. Of ev
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 import re
@@ -92,12 +93,24 @@ def new_id(kind: Kind, now_ms: int) -> str:
     tail = _noise.getrandbits(50)
     if kind is Kind.EVENT:
         tail = (next(_sequence) & _SEQUENCE_MASK) << (50 - _SEQUENCE_BITS) | tail >> _SEQUENCE_BITS
-    number = now_ms << 50 | tail
+    return _spelt(kind, now_ms << 50 | tail)
+
+
+def _spelt(kind: Kind, number: int) -> str:
     return (
         f"{_PAIRS[number >> 90 & 1023]}{_PAIRS[number >> 80 & 1023]}{_PAIRS[number >> 70 & 1023]}{_PAIRS[number >> 60 & 1023]}"
         f"{_PAIRS[number >> 50 & 1023]}{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}"
         f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}-{kind}"
     )
+
+
+def derived_id(kind: Kind, at_ms: int, seed: str, number: int = 0) -> str:
+    """The id that this ``seed`` has, whoever makes it and however often: for what is written down after the fact.
+
+    Of one seed's events in the same millisecond the lower ``number`` (0 to 255) sorts first.
+    """
+    noise = int.from_bytes(hashlib.blake2b(f"{kind} {seed}".encode(), digest_size=8).digest(), "big")
+    return _spelt(kind, at_ms << 50 | (number & 255) << 42 | noise >> 22)
 
 
 def born_ms(identifier: str) -> int:

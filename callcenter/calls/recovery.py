@@ -15,6 +15,7 @@ from callcenter.asterisk.resources import ChannelData
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused
 from callcenter.basics.logs import get_logger
+from callcenter.calls.closing import close_lost
 from callcenter.calls.legs import Leg
 from callcenter.calls.record import CallRecord
 from callcenter.calls.recovery_plan import plan
@@ -51,10 +52,22 @@ async def recover(calls: Calls, witness_file: Path, app: str, app_prefix: str) -
     for bridge in todo.destroy:
         with suppress(AsteriskRefused):
             await house.ari.bridge(bridge).destroy()
+    if todo.adopt:
+        await _close_before_beginning_anew(calls, witness_file, todo.adopt)
     for caller in todo.adopt:
         _log.warning("a caller without a record begins anew", channel=caller)
         with suppress(AsteriskRefused):
             await house.ari.channel(caller).move(app, "trunk")
+
+
+async def _close_before_beginning_anew(calls: Calls, witness_file: Path, callers: tuple[str, ...]) -> None:
+    """The first rows of callers whose record is lost end here; a ledger that can't be read holds nobody up."""
+    try:
+        closed = await close_lost(calls, witness_file, begun_anew=callers)
+    except Exception:
+        _log.exception("calls whose record is lost could not be closed; they will be")
+    else:
+        calls.begun_anew |= closed.intersection(callers)
 
 
 async def _ends(witness_file: Path, records: list[CallRecord]) -> dict[str, witness.ChannelEnd]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -52,19 +53,22 @@ class Calls:
     def __init__(self, house: House, *, app: str, app_prefix: str, witness_file: Path, language: Language) -> None:
         self.house = house
         self.sessions: dict[str, Session] = {}
+        self.begun_anew: set[str] = set()
+        """Channels whose first call was closed because its record was lost; the next one begins when they arrive."""
         self._app = app
         self._app_prefix = app_prefix
         self._witness_file = witness_file
         self._language = language
-        self._recovered = False
+        self.recovered = asyncio.Event()
+        """Set when this worker has taken over what the one before it left."""
 
     async def on_connected(self) -> None:
         """Called after each (re)connect: take over what is there, then open the door to new calls."""
-        if self._recovered:
+        if self.recovered.is_set():
             await recovery.resync(self, self._witness_file)
         else:
             await recovery.recover(self, self._witness_file, self._app, self._app_prefix)
-            self._recovered = True
+            self.recovered.set()
         await self.house.ari.set_global("CC_APP", self._app)
 
     async def take_arrivals(self) -> None:
@@ -96,11 +100,13 @@ class Calls:
             party=number,
             answered=event.channel.state == "Up",
         )
+        begun_anew = event.channel.id in self.begun_anew
+        self.begun_anew.discard(event.channel.id)
         record = CallRecord(
             id=call,
             node=self.house.node,
             direction=Direction.INTERNAL if agent else Direction.INBOUND,
-            started_ms=clock.parse_asterisk(event.channel.creationtime),
+            started_ms=at_ms if begun_anew else clock.parse_asterisk(event.channel.creationtime),
             caller=caller,
             number=number,
             name=display_name(event.channel.caller.name),

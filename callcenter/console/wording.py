@@ -21,7 +21,8 @@ NAMES: Final[Mapping[str, str]] = {
     "greeting": N_("Greeting"), "menu": N_("Menu"), "ivr": N_("Menu"), "queue": N_("Waiting"), "offering": N_("Ringing"),
     "direct": N_("Direct call"),
     "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
-    "feature": N_("Feature code"), "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
+    "feature": N_("Feature code"), "fallback": N_("Served without the service"),
+    "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
     # states
     "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),
     "wrapup": N_("Wrap-up"), "unreachable": N_("Phone unreachable"), "waiting": N_("Waiting"),

@@ -128,6 +128,18 @@ class Ledger:
             finally:
                 self._askers.remove(asker)
 
+    async def open_calls(self, node: str) -> dict[str, list[Event]]:
+        """What has happened to those calls of a node whose end Postgres doesn't have."""
+        calls = await store.open_calls(self._pool, node)
+        if not calls:
+            return {}
+        async with self._pool.acquire() as connection:
+            return await store.events_of(connection, calls)
+
+    async def known_channels(self, node: str, channels: Sequence[str], from_ms: int, to_ms: int) -> dict[str, store.LegOf]:
+        """Call and leg of those channels that are in a call which began between two moments, UTC milliseconds."""
+        return await store.legs_of_channels(self._pool, node, channels, from_ms, to_ms) if channels else {}
+
     async def run(self) -> None:
         """Keep writing until cancelled; what is noted by then is on the disk at least."""
         await self._open()

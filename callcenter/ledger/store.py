@@ -99,6 +99,11 @@ SEGMENTS_OF: Final = "select * from segments where call = $1 order by position"
 """A call's stretches."""
 OPEN_CALLS: Final = "select id from calls where ended_at is null and node = $1 order by started_at"
 """Calls of a node whose end is not written."""
+LEGS_OF_CHANNELS: Final = """select legs.channel, legs.call, legs.id as leg, calls.ended_at is not null as is_over
+from legs join calls on calls.id = legs.call
+where calls.node = $1 and calls.started_at >= $2 and calls.started_at <= $3 and legs.channel = any($4::text[])
+order by calls.started_at desc, calls.id desc"""
+"""The legs that these channels of a node are in calls that began in a stretch of time."""
 AGENT_DAY: Final = """(select state, reason, by, started_at, event from agent_states where agent = $1 and started_at < $2
   order by started_at desc, event desc limit 1)
 union all select state, reason, by, started_at, event from agent_states where agent = $1 and started_at >= $2 and started_at < $3
@@ -125,6 +130,15 @@ class CallPage(msgspec.Struct, frozen=True):
 
     calls: list[dict[str, Any]]
     next: str | None
+
+
+class LegOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a channel stands in the books."""
+
+    call: str
+    leg: str
+    is_over: bool
+    """Whether the call's end is written."""
 
 
 class CallStory(msgspec.Struct, frozen=True):
@@ -210,6 +224,12 @@ async def read_call(pool: asyncpg.Pool, call: str) -> CallStory | None:
 async def open_calls(pool: asyncpg.Pool, node: str) -> list[str]:
     """Calls of a node whose end is not written, oldest first."""
     return [row[0] for row in await pool.fetch(OPEN_CALLS, node)]
+
+
+async def legs_of_channels(pool: asyncpg.Pool, node: str, channels: Sequence[str], from_ms_: int, to_ms_: int) -> dict[str, LegOf]:
+    """Call and leg of each channel that is in a call which began between two moments (UTC milliseconds): of its first one."""
+    rows = await pool.fetch(LEGS_OF_CHANNELS, node, from_ms(from_ms_), from_ms(to_ms_), channels)
+    return {row["channel"]: LegOf(call=row["call"], leg=row["leg"], is_over=row["is_over"]) for row in rows}
 
 
 async def agent_day(pool: asyncpg.Pool, agent: str, from_ms_: int, to_ms_: int) -> tuple[Stretch, ...]:

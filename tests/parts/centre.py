@@ -88,6 +88,8 @@ class Centre:
             )  # fmt: skip
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
         await self.is_ready(timeout_s)
+        # The worker is well a moment before the supervisor sees it: killed in between it counts as one that can't start.
+        await until("the supervisor says so too", lambda: b"Ready in " in self.log.read_bytes(), 10)
         self.demo = json.loads((self.var / "demo.json").read_text())
         self.db = await asyncpg.create_pool(f"postgresql://callcenter@/callcenter?host={self.var / 'postgres' / 'run'}", min_size=1)
         self.redis = Redis.from_url(f"unix://{self.var / 'redis' / 'redis.sock'}")
