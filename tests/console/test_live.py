@@ -121,7 +121,7 @@ async def test_pages_fit_and_speak_the_language(site: Site, browser: Browser, lo
     await show_call(site, "now", caller_name="x" * 300)
     page = await signed_in(browser, site, locale, width)
     await expect(page.locator("h1")).to_have_text(heading)
-    for path in ("/live", "/calls", f"/calls/{told.call}", "/agents"):
+    for path in ("/live", "/calls", f"/calls/{told.call}", "/agents", "/reports", "/reports?by=hour"):
         await page.goto(site.url + path)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the window"
     assert page.console_errors == []  # type: ignore[attr-defined]
