@@ -11,6 +11,10 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=86400)]
 Level = Annotated[int, msgspec.Meta(ge=1, le=10)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
 Sound = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9/_-]{0,79}$")]
+ClockTime = Annotated[str, msgspec.Meta(pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+"""``HH:MM``; ``24:00`` is the end of the day."""
+Day = Annotated[str, msgspec.Meta(pattern="^(mon|tue|wed|thu|fri|sat|sun|holiday)$")]
+Hours = Annotated[tuple[tuple[ClockTime, ClockTime], ...], msgspec.Meta(max_length=10)]
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -29,11 +33,11 @@ class When(StrEnum):
     """What an overflow rule looks at."""
 
     WAITED = "waited"
-    """The caller has waited ``than`` seconds."""
+    """The caller has waited ``than`` seconds in this queue."""
     LENGTH = "length"
-    """``than`` callers or more are in the line when the caller comes."""
+    """``than`` callers or more stand before the caller when they come."""
     EXPECTED_WAIT = "expected_wait"
-    """The expected wait when the caller comes is ``than`` seconds or more."""
+    """The upper end of the expected wait when the caller comes is ``than`` seconds or more."""
     NO_AGENTS = "no_agents"
     """Nobody of the queue is signed on."""
     ALL_PAUSED = "all_paused"
@@ -78,8 +82,8 @@ class Announcements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     expected_wait: bool = True
     only_if_improved: bool = False
     """Said again only when the position or the wait is better than what was said before."""
-    comfort: tuple[Sound, ...] = ()
-    """Messages said in turn between the announcements, names without language (``own/we-value-you``)."""
+    comfort: Annotated[tuple[Sound, ...], msgspec.Meta(max_length=20)] = ()
+    """Messages and adverts said in turn, names without language (``own/we-value-you``)."""
     comfort_every_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 45
 
 
@@ -103,16 +107,20 @@ class CallbackRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class OpeningHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """When a queue is open, in the centre's zone."""
 
-    days: dict[Annotated[str, msgspec.Meta(pattern="^(mon|tue|wed|thu|fri|sat|sun|holiday)$")], tuple[tuple[str, str], ...]] = {}
-    """Day → (from, to) as ``HH:MM``; ``holiday`` replaces the day's own hours on public holidays; shifted workdays count as Monday."""
+    days: dict[Day, Hours] = {}
+    """Day → stretches (from, to); ``to`` before ``from`` goes over midnight, ``to`` the same as ``from`` is 24 hours.
+
+    A day that is not named is closed. ``holiday`` replaces the day's own hours on public holidays; without it they count.
+    Shifted workdays count as Monday.
+    """
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The rules of one queue."""
 
-    rings: tuple[Ring, ...] = ()
+    rings: Annotated[tuple[Ring, ...], msgspec.Meta(max_length=20)] = ()
     """Who may answer, widening; empty: every member from the beginning."""
-    overflow: tuple[Overflow, ...] = ()
+    overflow: Annotated[tuple[Overflow, ...], msgspec.Meta(max_length=20)] = ()
     announcements: Announcements = Announcements()
     callback: CallbackRules = CallbackRules()
     hours: OpeningHours | None = None

@@ -7,6 +7,7 @@ CallCenterError
 ├── AsteriskAway          no connection, or no answer within the time limit
 ├── BadRequest            the asker's fault: what was wrong, where, what to do
 │   ├── BadFlow           an IVR flow that can't be run: the place and the reason
+│   ├── BadQueue          a queue that can't work as set up: the place and the reason
 │   └── Unauthorised / Forbidden / NotFound / TooLate / TooLarge
 ├── StoreAway             Postgres or Redis can't be reached
 ├── SetupFailed           the machine lacks something: what, and what to do
@@ -72,6 +73,17 @@ class BadFlow(BadRequest):
     """The IVR flow can't be run."""
 
     slug = "bad-flow"
+    status = 422
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{place}: {reason}" for place, reason in faults), faults=faults)
+        self.faults = faults
+
+
+class BadQueue(BadRequest):
+    """The queue can't work as set up."""
+
+    slug = "bad-queue"
     status = 422
 
     def __init__(self, faults: list[tuple[str, str]]) -> None:
