@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -52,6 +53,7 @@ from callcenter.recordings.service import Recordings
 _log = get_logger(__name__)
 _STAGE_LIMIT_S: Final = 30.0
 _STOP_LIMIT_S: Final = 8.0
+_YOUNG_OBJECTS: Final = 10_000
 
 
 async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any) -> set[str]:
@@ -232,7 +234,6 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)
     async with _stage("asterisk"):
         await stack.enter_async_context(worker.ami)
-        background(worker.calls.take_arrivals(), "arrivals")
         background(watch_phones(worker.ami, worker.acd), "phones")
         intake = FallbackIntake(worker.calls, witness_file=settings.witness_file, messages=settings.message_spool)
         background(intake.run(), "fallback intake")
@@ -276,6 +277,7 @@ async def worker(settings: Settings, asterisk: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, parts.stop.set)
         await _start(parts, stack)
+        _spare_the_collector()
         await parts.stop.wait()
         _log.info("the worker stops; calls stay up", calls=len(parts.calls.sessions))
         try:
@@ -285,6 +287,13 @@ async def worker(settings: Settings, asterisk: Any) -> None:
             _log.warning("the ledger's last entries wait in the spool", backlog=parts.ledger.backlog())
     if parts.failed:
         raise Bug("a part of the worker died; see the log above")
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays: looking through it for garbage, again and again, would hold calls up."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 100)
 
 
 def run_worker(settings: Settings, asterisk: Any) -> None:

@@ -207,8 +207,8 @@ end
 local function considered(class_name, chosen)
   local class, found = read_hash(key('class', class_name)), {}
   if not class.queue then return found end
+  if redis.call('SCARD', key('members', class.queue)) > EXPLAINED then return found end
   local members = redis.call('SMEMBERS', key('members', class.queue))
-  if #members > EXPLAINED then return found end
   table.sort(members)
   for _, number in ipairs(members) do found[#found + 1] = { agent = number, verdict = verdict(number, class, chosen) } end
   return found

@@ -164,45 +164,39 @@ class Acd:
 
     # Callers
 
-    async def enqueue(
-        self,
-        call: str,
-        queue: str,
-        *,
-        since_ms: int,
-        entered_ms: int | None = None,
-        priority: int = 0,
-        need: Mapping[str, int] | None = None,
-        preferred: str = "",
-        number: str = "",
-    ) -> Ticket:
-        """The caller begins to wait (or goes on waiting with the old moments); waits itself while Redis is away.
+    def ticket(self, call: str, queue: str, *, since_ms: int, entered_ms: int | None = None) -> Ticket:
+        """A place in a queue that is not taken yet; NotFound when there is no such queue.
 
-        ``since_ms``: since when, which decides the order; ``entered_ms``: since when in this queue (default: the same).
+        ``since_ms``: since when the caller waits, which decides the order; ``entered_ms``: since when in this queue (default: the same).
+        """
+        return Ticket(call, self.queue(queue), since_ms=since_ms, entered_ms=since_ms if entered_ms is None else entered_ms)
+
+    async def enqueue(
+        self, ticket: Ticket, *, priority: int = 0, need: Mapping[str, int] | None = None, preferred: str = "", number: str = ""
+    ) -> None:
+        """The caller begins to wait, or goes on waiting; waits itself while Redis is away. Whatever happens then, ``leave`` must follow.
+
         ``need``: skills asked for, ``preferred``: the caller's own agent, ``number``: for a place kept from an earlier call.
         """
-        found = self.queue(queue)
-        ticket = Ticket(call, found, since_ms=since_ms, entered_ms=since_ms if entered_ms is None else entered_ms)
-        self._tickets[call] = ticket
-        steps = steps_of(found, need or {}, preferred)
+        self._tickets[ticket.call] = ticket
+        steps = steps_of(ticket.queue, need or {}, preferred)
         outcome = await self._insist(
             lambda: self._matching.enqueue(
                 clock.utc_ms(),
-                call=call,
-                queue=queue,
+                call=ticket.call,
+                queue=ticket.queue.name,
                 steps=steps,
-                since_ms=since_ms,
+                since_ms=ticket.since_ms,
                 entered_ms=ticket.entered_ms,
                 priority=priority,
-                number=number if found.return_window_s else "",
+                number=number if ticket.queue.return_window_s else "",
             )
         )
         ticket.place_back = "place_back" in outcome.notes
-        self.showing.touch(queue)
-        return ticket
+        self.showing.touch(ticket.queue.name)
 
     async def leave(self, ticket: Ticket, *, abandoned: bool = False) -> None:
-        """The caller no longer waits; offers that are out end. Who went away keeps the place for a while."""
+        """The caller no longer waits; offers that are out end. Who went away keeps the place for a while. Twice is harmless."""
         self._tickets.pop(ticket.call, None)
         keep_ms = ticket.queue.return_window_s * 1000 if abandoned else 0
         await self._insist(lambda: self._matching.leave(clock.utc_ms(), ticket.call, keep_ms=keep_ms))

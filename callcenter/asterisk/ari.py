@@ -20,7 +20,7 @@ from callcenter.asterisk import handles
 from callcenter.asterisk.events import AriEvent, StasisStart
 from callcenter.asterisk.protocol import Requests, RESTResponse, Strange, decode, result, segment
 from callcenter.asterisk.resources import BridgeData, ChannelData
-from callcenter.asterisk.subscription import ConnectionLost, Subscription, Switchboard
+from callcenter.asterisk.subscription import ConnectionLost, Listening, Subscription, Switchboard
 from callcenter.basics.errors import AsteriskAway, CallCenterError
 from callcenter.basics.logs import get_logger
 from callcenter.basics.tasks import Tasks, cancel_and_wait
@@ -228,6 +228,14 @@ class Ari:
     def subscribe(self, *resource_ids: str, limit: int = 256) -> Subscription:
         """Events that mention any of these ids, from now on: subscribe first, then create."""
         return self._board.open(resource_ids, limit)
+
+    def listen(self, take: Callable[[AriEvent], None], *resource_ids: str) -> Listening:
+        """Tell ``take`` of every event that mentions any of these ids, the moment it is read; it must not wait."""
+        return self._board.listen(resource_ids, take)
+
+    def listen_for_arrivals(self, take: Callable[[AriEvent], None]) -> Listening:
+        """Tell ``take`` of every ``StasisStart`` of a channel nobody listened to; whoever listens then misses no later event."""
+        return self._board.listen((), take, arrivals=True)
 
     def arrivals(self, limit: int = 1000) -> Subscription:
         """``StasisStart`` of channels that nobody subscribed to before."""

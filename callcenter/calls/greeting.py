@@ -15,14 +15,15 @@ _WAY_TO = {"flow": Phase.MENU, "queue": Phase.QUEUE, "agent": Phase.DIRECT}
 
 
 async def greeting(session: Session) -> Phase:
-    """Find the number's destination and answer the call."""
+    """Find the number's destination and answer the call; the queue answers while it looks for an agent."""
     if session.caller.role is LegRole.AGENT and (way := await _agents_own(session)):
         return way
     destination = session.house.lines.route(session.record.dialled, session.record.number)
     if destination is None:
         return _refuse(session)
     session.record = session.record.evolve(language=destination.language)
-    await answer(session)
+    if destination.kind != "queue":
+        await answer(session)
     session.note(ledger.LanguageChosen, language=destination.language)
     return await _towards(session, destination)
 

@@ -9,6 +9,7 @@ from callcenter.acd.model import EndedOffer, Offer, OfferEnd
 from callcenter.acd.ticket import Ticket
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused, NotFound
+from callcenter.basics.tasks import cancel_and_wait
 from callcenter.calls import line
 from callcenter.calls.greeting import answer
 from callcenter.calls.legs import Leg
@@ -20,14 +21,16 @@ from callcenter.ledger import events as ledger
 
 async def queueing(session: Session) -> Phase:
     """Wait for an agent, as long as the queue allows."""
-    await answer(session)
-    ticket = await _take_a_place(session)
+    ticket = await _ticket(session)
     if ticket is None:
         return Phase.DONE
     why = "abandoned"
     left_ms: int | None = None
     music = _Music(session, ticket.queue.music)
+    answering = session.house.tasks.start(answer(session), f"answer {session.record.id}")
     try:
+        await _take_the_place(session, ticket)
+        await answering
         if not ticket.has_offer:
             await music.start()
         session.save(queued_ms=ticket.since_ms, entered_ms=ticket.entered_ms)
@@ -37,6 +40,7 @@ async def queueing(session: Session) -> Phase:
         await music.stop()
     finally:
         session.note(ledger.LeftQueue, at_ms=left_ms or session.caller.ended_ms or clock.utc_ms(), queue=ticket.queue.name, why=why)
+        await cancel_and_wait(answering)
         if why != "answered":
             await session.house.acd.leave(ticket, abandoned=why == "abandoned")
     if leg is None:
@@ -46,28 +50,24 @@ async def queueing(session: Session) -> Phase:
     return Phase.ANNOUNCING if ticket.queue.announce_agent else Phase.CONVERSATION
 
 
-async def _take_a_place(session: Session) -> Ticket | None:
+async def _ticket(session: Session) -> Ticket | None:
     record = session.record
-    now = clock.utc_ms()
-    entered_ms = record.entered_ms or now
+    entered_ms = record.entered_ms or clock.utc_ms()
     if not record.entered_ms:
         session.note(ledger.Queued, at_ms=entered_ms, queue=record.queue, priority=record.priority)
     try:
-        return await session.house.acd.enqueue(
-            record.id,
-            record.queue,
-            since_ms=record.queued_ms or entered_ms,
-            entered_ms=entered_ms,
-            priority=record.priority,
-            need=record.need,
-            preferred=record.preferred,
-            number=record.number,
-        )
+        return session.house.acd.ticket(record.id, record.queue, since_ms=record.queued_ms or entered_ms, entered_ms=entered_ms)
     except NotFound:
         session.log.error("the call's queue does not exist", queue=record.queue)
         session.note(ledger.LeftQueue, queue=record.queue, why="closed")
+        await answer(session)
         await line.play(session, [f"{record.language}/out-of-service"])
         return None
+
+
+async def _take_the_place(session: Session, ticket: Ticket) -> None:
+    record = session.record
+    await session.house.acd.enqueue(ticket, priority=record.priority, need=record.need, preferred=record.preferred, number=record.number)
 
 
 async def _until_answered(session: Session, ticket: Ticket, music: _Music) -> Leg | None:

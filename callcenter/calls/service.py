@@ -61,6 +61,7 @@ class Calls:
         self._language = language
         self.recovered = asyncio.Event()
         """Set when this worker has taken over what the one before it left."""
+        house.ari.listen_for_arrivals(self._arrived)
 
     async def on_connected(self) -> None:
         """Called after each (re)connect: take over what is there, then open the door to new calls."""
@@ -71,17 +72,9 @@ class Calls:
             self.recovered.set()
         await self.house.ari.set_global("CC_APP", self._app)
 
-    async def take_arrivals(self) -> None:
-        """Take new calls in until cancelled."""
-        with self.house.ari.arrivals() as arrivals:
-            async for event in arrivals:
-                if isinstance(event, ari.StasisStart):
-                    try:
-                        self._arrived(event)
-                    except Exception:
-                        _log.exception("an arrival was not understood", channel=event.channel.id)
-
-    def _arrived(self, event: ari.StasisStart) -> None:
+    def _arrived(self, event: Any) -> None:
+        if not isinstance(event, ari.StasisStart):
+            return
         origin = event.args[0] if event.args else ""
         at_ms = clock.parse_asterisk(event.timestamp)
         agent = _agent_of(event.channel.name) if origin in {"agent", CLICK} else ""
@@ -136,9 +129,8 @@ class Calls:
         """A session for a record, listening to its channels from now on."""
         ari_ = self.house.ari
         others = [*([record.other] if record.other else []), *(ringing.leg for ringing in record.ringing)]
-        channels = [record.caller.channel, *(other.channel for other in others)]
         caller = Leg.of(record.caller, ari_.channel(record.caller.channel))
-        session = Session(self.house, record, caller, ari_.subscribe(*channels), WAYS)
+        session = Session(self.house, record, caller, WAYS)
         for other in others:
             session.follow(Leg.of(other, ari_.channel(other.channel)))
         return session

@@ -1,8 +1,8 @@
 """One call: its channels, its record, its way through the phases.
 
-Two tasks a call. The *pump* reads what Asterisk tells of the call's channels and keeps the facts (legs, digits,
-playbacks) true; it waits for nothing but the next event. The *life* walks the phases; when the caller leaves, the
-pump cancels it, so that no phase has to ask whether the caller is still there.
+What Asterisk tells of the call's channels keeps the facts (legs, digits, playbacks) true the moment it is read. The
+*life*, a task, walks the phases; when the caller leaves it is cancelled, so that no phase has to ask whether the caller is
+still there.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from callcenter.acd.model import Offer, OfferEnd
-from callcenter.asterisk import Subscription
 from callcenter.asterisk import events as ari
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused, CallCenterError
 from callcenter.basics.logs import get_logger
-from callcenter.basics.tasks import cancel_and_wait
 from callcenter.basics.vocabulary import EndedBy, Kind, LegRole, Outcome, new_id
 from callcenter.calls import taps
 from callcenter.calls.house import House
@@ -45,7 +43,7 @@ PhaseCoroutine = Callable[["Session"], Awaitable[Phase]]
 class Session:
     """A live call. Made by calls/service.py, which owns its tasks."""
 
-    def __init__(self, house: House, record: CallRecord, caller: Leg, events: Subscription, ways: dict[Phase, PhaseCoroutine]) -> None:
+    def __init__(self, house: House, record: CallRecord, caller: Leg, ways: dict[Phase, PhaseCoroutine]) -> None:
         self.house = house
         self.record = record
         self.caller = caller
@@ -62,7 +60,7 @@ class Session:
         """Taken over from a worker before us: Asterisk brings the channel over in its own time."""
         self.media_lost = False
         """Asterisk itself died: no leg has a true end."""
-        self._events = events
+        self._listening = house.ari.listen(self._take, caller.channel.id)
         self._ways = ways
         self._life: asyncio.Task[None] | None = None
         self._leaving = False
@@ -72,7 +70,6 @@ class Session:
 
     async def run(self) -> None:
         """Walk the phases from where the record stands until the call is over."""
-        pump = self.house.tasks.start(self._pump(), f"pump {self.record.id}")
         self._life = asyncio.current_task()
         try:
             await self._settle_in()
@@ -94,8 +91,7 @@ class Session:
             if not self._leaving:
                 _forget_cancellation()
                 await self._finish()
-            await cancel_and_wait(pump)
-            self._events.close()
+            self._listening.close()
 
     async def _settle_in(self) -> None:
         """Wait until a channel taken over is in our application: what it is told before is lost.
@@ -232,7 +228,7 @@ class Session:
     def follow(self, leg: Leg) -> None:
         """Listen to a channel before it is made, so that nothing of it is missed."""
         self.legs[leg.channel.id] = leg
-        self._events.add(leg.channel.id)
+        self._listening.add(leg.channel.id)
 
     async def hang_up(self, leg: Leg, reason: str = "normal") -> None:
         """Hang a leg up, with a reason as ARI names it; one that is gone already is no matter."""
@@ -247,17 +243,10 @@ class Session:
         self.ended_by = by
         self.house.tasks.start(self.hang_up(self.caller), f"forced hang-up {self.record.id}")
 
-    # The pump
-
-    async def _pump(self) -> None:
-        async for event in self._events:
-            try:
-                self._take(event)
-            except Exception:
-                self.log.exception("an event was not understood", event_type=type(event).__name__)
+    # What Asterisk tells
 
     def _take(self, event: Any) -> None:
-        """Bring the facts in line with one event. No ``await`` here: the next event waits."""
+        """Bring the facts in line with one event."""
         if handler := _HANDLERS.get(type(event)):
             handler(self, event)
 

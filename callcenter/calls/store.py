@@ -1,4 +1,4 @@
-"""Where call records live: Redis, one key each. Losing them costs the place in a menu, never a call."""
+"""Where call records live: one hash in Redis. Losing them costs the place in a menu, never a call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from callcenter.live import keys
 _log = get_logger(__name__)
 _LIMIT_S = 1.0
 _RETRY_S = 0.2
-_GATHER_S = 0.001
+_GATHER_S = 0.008
+"""What is saved within this time goes out in one command: each one costs both processes a wake-up."""
 
 
 def _text(value: Any) -> str:
@@ -61,16 +62,14 @@ class CallRecords:
         batch, self._pending = self._pending, {}
         if not batch:
             return True
+        saved = {call: encode(record) for call, record in batch.items() if record is not None}
+        over = [call for call, record in batch.items() if record is None]
         try:
-            async with asyncio.timeout(_LIMIT_S), self._redis.pipeline(transaction=False) as pipe:
-                for call, record in batch.items():
-                    if record is None:
-                        pipe.delete(keys.call_record(call))
-                        pipe.srem(keys.CALL_RECORDS, call)
-                    else:
-                        pipe.set(keys.call_record(call), encode(record))
-                        pipe.sadd(keys.CALL_RECORDS, call)
-                await pipe.execute()
+            async with asyncio.timeout(_LIMIT_S):
+                if saved:
+                    await self._redis.hset(keys.CALL_RECORDS, mapping=saved)  # type: ignore[arg-type]
+                if over:
+                    await self._redis.hdel(keys.CALL_RECORDS, *over)
         except (RedisError, OSError) as error:
             _log.warning("call records wait for Redis", calls=len(batch), reason=str(error))
             self._pending = batch | self._pending
@@ -79,13 +78,10 @@ class CallRecords:
 
     async def all(self) -> list[CallRecord]:
         """Every record there is; one that can't be read is logged, dropped, and its call treated as new."""
-        calls = sorted(_text(call) for call in await self._redis.smembers(keys.CALL_RECORDS))
-        if not calls:
-            return []
         found = []
-        for call, text in zip(calls, await self._redis.mget([keys.call_record(call) for call in calls]), strict=True):
+        for call, text in sorted((_text(call), text) for call, text in (await self._redis.hgetall(keys.CALL_RECORDS)).items()):
             try:
-                found.append(decode(text or b""))  # type: ignore[arg-type]
+                found.append(decode(text))  # type: ignore[arg-type]
             except msgspec.MsgspecError as error:
                 _log.warning("a call record can't be read", call=call, reason=str(error))
                 self.delete(call)

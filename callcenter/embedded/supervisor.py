@@ -23,7 +23,8 @@ Stage = Callable[[], Awaitable[Part | None]]
 Tell = Callable[[str], None]
 """Shows a line to whoever started the centre."""
 
-_LONGEST_DELAY_S: Final = 30.0
+_LONGEST_DELAY_S: Final = 2.0
+"""Callers hear the comfort tone meanwhile: a part that keeps failing is tried again soon, and at little cost."""
 _WELL_AFTER_S: Final = 5.0
 """A part that lived this long was no failed start: it comes back with little delay, since calls wait for it."""
 _STAGE_LIMIT_S: Final = 180.0

@@ -41,12 +41,20 @@ class Change(msgspec.Struct, frozen=True):
     value: dict[str, Any] | None = None
 
 
+class _Sent(msgspec.Struct, frozen=True):
+    """A change on its way: the value is JSON already."""
+
+    topic: str
+    key: str
+    value: msgspec.Raw | None = None
+
+
 class Overflowed(Exception):
     """The consumer fell behind; it must take a new snapshot."""
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Change)
+_decoder = msgspec.json.Decoder(list[Change])
 
 
 class Board:
@@ -79,13 +87,24 @@ class Board:
             await asyncio.sleep(_GATHER_S)
 
     async def _send(self, batch: dict[tuple[Topic, str], dict[str, Any] | None]) -> None:
+        """Few commands however many changes: each costs Redis and us more than what it carries."""
+        shown: dict[Topic, dict[str, bytes]] = {}
+        gone: dict[Topic, list[str]] = {}
+        changes = []
+        for (topic, key), value in batch.items():
+            if value is None:
+                gone.setdefault(topic, []).append(key)
+                changes.append(_Sent(topic, key))
+            else:
+                text = _encoder.encode(value)
+                shown.setdefault(topic, {})[key] = text
+                changes.append(_Sent(topic, key, msgspec.Raw(text)))
         async with self._redis.pipeline(transaction=False) as pipe:
-            for (topic, key), value in batch.items():
-                if value is None:
-                    pipe.hdel(keys.board(topic), key)
-                else:
-                    pipe.hset(keys.board(topic), key, _encoder.encode(value))
-                pipe.publish(keys.BOARD_CHANNEL, _encoder.encode(Change(topic, key, value)))
+            for topic, cards in shown.items():
+                pipe.hset(keys.board(topic), mapping=cards)  # type: ignore[arg-type]
+            for topic, names in gone.items():
+                pipe.hdel(keys.board(topic), *names)
+            pipe.publish(keys.BOARD_CHANNEL, _encoder.encode(changes))
             await pipe.execute()
 
     async def put(self, topic: Topic, key: str, value: dict[str, Any] | None) -> None:
@@ -124,9 +143,11 @@ class Board:
             async for message in pubsub.listen():
                 if message["type"] != "message":
                     continue
-                change = _decoder.decode(message["data"])
-                for follower in tuple(self._followers):
-                    self._hand(follower, change)
+                if not self._followers:
+                    continue
+                for change in _decoder.decode(message["data"]):
+                    for follower in tuple(self._followers):
+                        self._hand(follower, change)
 
     @staticmethod
     def _hand(follower: asyncio.Queue[Change | None], change: Change) -> None:

@@ -11,13 +11,8 @@ def board(topic: str) -> str:
     return f"{PREFIX}board:{topic}"
 
 
-def call_record(call: str) -> str:
-    """The call record: all that is needed to go on after a crash."""
-    return f"{PREFIX}call:{call}"
-
-
-CALL_RECORDS = PREFIX + "calls"
-"""Set of the ids of calls that have a record."""
+CALL_RECORDS = PREFIX + "records"
+"""Hash of the call records, all that is needed to go on with a call after a crash: field = call, value = JSON."""
 
 
 def session(token_hash: str) -> str:

@@ -292,7 +292,7 @@ class Centre:
         """What is still there of calls, in words; empty when the house is."""
         left = [f"channel {name}" for name in await self.channels()]
         left += [f"bridge {name}" for name in await self.bridges()]
-        left += [f"call record {name.decode()}" for name in await self.redis.smembers(keys.CALL_RECORDS)]
+        left += [f"call record {name.decode()}" for name in await self.redis.hkeys(keys.CALL_RECORDS)]
         left += [f"open call {row['id']}" for row in await self.db.fetch("select id from calls where ended_at is null")]
         left += [f"live call {call['id']}" for call in (await self.api("GET", "live"))["calls"]]
         return left
