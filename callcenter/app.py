@@ -45,6 +45,7 @@ from callcenter.ivr.lookup import Lookups
 from callcenter.ivr.store import Flows
 from callcenter.ledger.service import Ledger
 from callcenter.lines import store as lines_store
+from callcenter.lines.callers import Callers
 from callcenter.lines.service import Lines
 from callcenter.live import connection as live
 from callcenter.live.board import Board, Topic
@@ -106,6 +107,7 @@ class _Worker:
         self.ami: Ami
         self.calls: Calls
         self.lines: Lines
+        self.callers: Callers
         self.flows: Flows
 
     async def connected(self) -> None:
@@ -126,8 +128,9 @@ class _Worker:
             await self.ami.reload(module)
 
     async def changed(self) -> None:
-        """Numbers or flows were changed: take them over for new calls."""
+        """Numbers, callers or flows were changed: take them over for new calls."""
         await self.lines.load()
+        await self.callers.load()
         await self.flows.load()
 
     async def health(self) -> dict[str, Any]:
@@ -183,6 +186,7 @@ async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
         background(worker.recordings.run(), "recordings")
     async with _stage("what is set up"):
         worker.lines = Lines(worker.pool)
+        worker.callers = Callers(worker.pool)
         worker.flows = Flows(worker.pool)
         await worker.changed()
         worker.acd = Acd(
@@ -229,7 +233,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         now=partial(datetime.now, zone),
         is_holiday=is_holiday,
         look_up=lookups.look_up,
-        caller_facts=lambda number: {},
+        caller_facts=worker.callers.facts,
     )
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)
     async with _stage("asterisk"):

@@ -21,10 +21,12 @@ async def greeting(session: Session) -> Phase:
     destination = session.house.lines.route(session.record.dialled, session.record.number)
     if destination is None:
         return _refuse(session)
-    session.record = session.record.evolve(language=destination.language)
+    known = session.house.caller_facts(session.record.number)
+    language = known.language or destination.language
+    session.record = session.record.evolve(language=language, priority=known.priority)
     if destination.kind != "queue":
         await answer(session)
-    session.note(ledger.LanguageChosen, language=destination.language)
+    session.note(ledger.LanguageChosen, language=language)
     return await _towards(session, destination)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from callcenter.calls.store import CallRecords
 from callcenter.ivr.asks import LookedUp, Lookup
 from callcenter.ivr.flow import Flow
 from callcenter.ledger.service import Ledger
+from callcenter.lines.callers import CallerFacts
 from callcenter.lines.service import Lines
 from callcenter.live.board import Board
 from callcenter.recordings.service import Recordings
@@ -51,5 +52,5 @@ class House:
     """Now, in the centre's zone."""
     is_holiday: Callable[[datetime], bool]
     look_up: Callable[[Lookup], Awaitable[LookedUp]]
-    caller_facts: Callable[[str], Mapping[str, bool]]
-    """What is known of a caller's number: ``vip``, ``blacklisted``."""
+    caller_facts: Callable[[str], CallerFacts]
+    """What is known of a caller's number, at once."""

@@ -54,7 +54,8 @@ async def _told(session: Session, step: Step) -> None:
 def _final(session: Session, final: asks.Ask) -> Phase:
     match final:
         case asks.SendToQueue():
-            session.record = session.record.evolve(queue=final.queue, priority=final.priority)
+            priority = session.record.priority if final.priority is None else final.priority
+            session.record = session.record.evolve(queue=final.queue, priority=priority)
             return Phase.QUEUE
         case asks.SendToAgent():
             session.record = session.record.evolve(agent=final.agent)
@@ -83,7 +84,7 @@ def _facts(session: Session) -> Facts:
         dialled=record.dialled,
         now=now,
         is_holiday=session.house.is_holiday(now),
-        vip=known.get("vip", False),
-        blacklisted=known.get("blacklisted", False),
+        vip=known.vip,
+        blacklisted=known.blacklisted,
         variables={},
     )

@@ -79,4 +79,4 @@ class Parts:
     render_phones: Callable[[], Awaitable[Any]] = _nothing
     """Make phones of what the database says, without a restart."""
     changed: Callable[[], Awaitable[Any]] = _nothing
-    """Numbers or flows were changed: take them over for new calls."""
+    """Numbers, callers or flows were changed: take them over for new calls."""

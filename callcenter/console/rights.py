@@ -44,6 +44,8 @@ class Operation(StrEnum):
     AGENTS_CHANGE = "agents.change"
     CENTRE_SEE = "centre.see"
     FLOWS_CHANGE = "flows.change"
+    CALLERS_SEE = "callers.see"
+    CALLERS_CHANGE = "callers.change"
     METRICS_SEE = "metrics.see"
     REPORTS_SEE = "reports.see"
 
@@ -66,6 +68,8 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.AGENTS_CHANGE:    (_A, _N, _N),
         Operation.CENTRE_SEE:       (_A, _A, _N),
         Operation.FLOWS_CHANGE:     (_A, _N, _N),
+        Operation.CALLERS_SEE:      (_A, _A, _N),
+        Operation.CALLERS_CHANGE:   (_A, _A, _N),
         Operation.METRICS_SEE:      (_A, _N, _N),
         Operation.REPORTS_SEE:      (_A, _A, _N),
     }.items()

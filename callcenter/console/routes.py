@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from callcenter.console.api import agents as api_agents
+from callcenter.console.api import callers as api_callers
 from callcenter.console.api import calls as api_calls
 from callcenter.console.api import centre, openapi, ops, recordings
 from callcenter.console.api import reports as api_reports
@@ -43,6 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *api_agents.ROUTES,
     *recordings.ROUTES,
     *centre.ROUTES,
+    *api_callers.ROUTES,
     *api_reports.ROUTES,
     *ops.ROUTES,
     Route(method="GET", path="/api/v1/openapi.json", handler=show_openapi, operation=Operation.PUBLIC),

@@ -51,7 +51,8 @@ class SendToQueue(msgspec.Struct, frozen=True, kw_only=True, tag="queue"):
     """The flow ends: the caller waits in a queue."""
 
     queue: str
-    priority: int = 0
+    priority: int | None = None
+    """Points; None: what the caller has anyway."""
 
 
 class SendToAgent(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.calls.books import events, pressed
+from tests.calls.words import heard_prompt
 from tests.parts.centre import Centre, private_centre
 
 SALES = {"type": "queue", "queue": "sales"}
@@ -81,6 +83,49 @@ async def test_a_flows_priority_goes_before_those_who_wait(centre: Centre) -> No
             await one.hang_up()
         story = await centre.story(urgent.number)
     assert [event["priority"] for event in events(story, "queued")] == [5]
+
+
+async def test_a_known_caller_is_spoken_to_in_the_own_language_and_a_vip_goes_first(centre: Centre) -> None:
+    await given_flow(centre, "4102", q=SALES)
+    async with centre.caller() as first, centre.caller() as vip:
+        await centre.api("PUT", f"callers/+86{vip.number}", {"vip": True, "language": "en"})
+        one = await first.dial("4102")
+        await centre.phase_of(first.number, "queue")
+        two = await vip.dial("4102")
+        await centre.phase_of(vip.number, "queue")
+        async with centre.ready_agent("1001") as agent:
+            turn = await agent.rings()
+            picked_up = time.monotonic()
+            await turn.answer()
+            await heard_prompt(centre, two, "en/agents/1001", since=picked_up)
+            await centre.phase_of(vip.number, "conversation")
+            await two.hang_up()
+            await one.hang_up()
+        story = await centre.story(vip.number)
+        await centre.api("DELETE", f"callers/{vip.number}")
+    assert [event["priority"] for event in events(story, "queued")] == [10]
+    assert story["call"]["language"] == "en"
+
+
+async def test_a_flows_own_priority_is_a_vips_too_and_the_blacklist_is_the_flows_to_ask(centre: Centre) -> None:
+    asks = {"type": "condition", "ways": [{"blacklisted": True, "next": "out"}, {"vip": True, "next": "in"}], "otherwise": "out"}
+    await given_flow(centre, "4105", ask=asks, **{"in": SALES | {"priority": 0}, "out": {"type": "hangup", "cause": "busy"}})
+    async with centre.caller() as caller:
+        await centre.api("PUT", f"callers/{caller.number}", {"vip": True})
+        call = await caller.dial("4105")
+        await centre.phase_of(caller.number, "queue")
+        await call.hang_up()
+        story = await centre.story(caller.number)
+        assert [event.get("priority", 0) for event in events(story, "queued")] == [0]
+    async with centre.caller() as caller:
+        await centre.api("PUT", f"callers/{caller.number}", {"vip": True, "blacklisted": True})
+        call = await caller.dial("4105")
+        await call.answered()
+        await call.ended()
+        assert "cause=17" in call.reason
+        elsewhere = await caller.dial("4001")
+        await centre.phase_of(caller.number, "queue")
+        await elsewhere.hang_up()
 
 
 async def test_a_lookup_in_an_allowed_network_decides(centre: Centre) -> None:

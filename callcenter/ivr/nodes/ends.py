@@ -18,7 +18,8 @@ class ToQueue(Node):
 
     type: Literal["queue"]
     queue: Name
-    priority: Annotated[int, Field(ge=0, le=100)] = 0
+    priority: Annotated[int, Field(ge=0, le=100)] | None = None
+    """None: what the caller has anyway, a VIP 10."""
 
     def enter(self, name: str, context: Context) -> Move:
         """Hand over."""
