@@ -19,6 +19,7 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
 from callcenter.asterisk.subscription import SubscriptionOverflowed
+from callcenter.basics import metrics
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused, BadRequest, ChannelGone
 from callcenter.basics.logs import get_logger
 from callcenter.basics.tasks import Tasks
@@ -28,6 +29,7 @@ _ACTION_S: Final = 5.0
 _CONNECT_S: Final = 3.0
 _PING_EVERY_S, _PING_LIMIT_S = 2.0, 1.5
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.1, 2.0
+_DONE: Final = frozenset({"Success", "Goodbye", "Follows"})
 _REACHABLE: Final = frozenset({"Avail", "Available", "Reachable", "NonQual", "NonQualified", "Created", "Unknown", "Updated"})
 
 
@@ -186,11 +188,13 @@ class Ami:
             await self._send(link, {"Action": "Login", "Username": user, "Secret": secret, "Events": "on"}, _CONNECT_S)
             self._link = link
             self._up.set()
+            metrics.AMI_CONNECTED.set(1)
             _log.info("AMI is connected")
             await self._watch(link)
         finally:
             self._link = None
             self._up.clear()
+            metrics.AMI_CONNECTED.set(0)
             protocol.close()
             link.fail_pending()
 
@@ -214,17 +218,20 @@ class Ami:
             if any(char in str(value) for char in "\r\n"):
                 raise BadRequest(f"{name}: a line break has no place in an AMI value", field=name)
         what = action["Action"]
+        told = "away"
         waiting = link.send_action(action, as_list=as_list)
         link.pending.add(waiting)
         try:
             async with asyncio.timeout(limit_s):
                 answer = await waiting
+            first = answer[0] if isinstance(answer, list) else answer
+            told = "done" if str(first.response) in _DONE else "refused"
         except TimeoutError:
             raise AsteriskAway(f"AMI {what}: no answer within {limit_s:g} s") from None
         finally:
             link.forget(waiting)
-        first = answer[0] if isinstance(answer, list) else answer
-        if str(first.response) not in {"Success", "Goodbye", "Follows"}:
+            metrics.AMI_ACTIONS[what, told] += 1
+        if told == "refused":
             text = str(first.message)
             kind = ChannelGone if "no such channel" in text.lower() else AsteriskRefused
             raise kind(404 if kind is ChannelGone else 400, text[:200], f"AMI {what}")

@@ -21,6 +21,7 @@ from callcenter.asterisk.events import AriEvent, StasisStart
 from callcenter.asterisk.protocol import Requests, RESTResponse, Strange, decode, result, segment
 from callcenter.asterisk.resources import BridgeData, ChannelData
 from callcenter.asterisk.subscription import ConnectionLost, Listening, Subscription, Switchboard
+from callcenter.basics import clock, metrics
 from callcenter.basics.errors import AsteriskAway, CallCenterError
 from callcenter.basics.logs import get_logger
 from callcenter.basics.tasks import Tasks, cancel_and_wait
@@ -148,6 +149,7 @@ class Ari:
             if greeting.done():
                 greeting.result()
                 self._up.set()
+                metrics.ARI_CONNECTED.set(1)
                 _log.info("ARI is connected", app=self.app)
                 await asyncio.wait({reading})
             await cancel_and_wait(greeting)
@@ -155,6 +157,7 @@ class Ari:
         finally:
             self._socket = None
             self._up.clear()
+            metrics.ARI_CONNECTED.set(0)
             await cancel_and_wait(reading)
             self._lose_pending()
             self._board.tell_all(ConnectionLost())
@@ -180,10 +183,12 @@ class Ari:
                 waiting.set_result(frame)
         elif isinstance(frame, Strange):
             self.strange_frames += 1
+            metrics.ARI_STRANGE.inc()
             if self.strange_frames == 1:
                 _log.warning("a frame was not understood; more of them are only counted", kind=frame.kind, reason=frame.reason)
         else:
             self.events_seen += 1
+            metrics.ARI_EVENTS[type(frame).__name__] += 1
             self._board.dispatch(frame, arrival=isinstance(frame, StasisStart))
 
     def _lose_pending(self) -> None:
@@ -211,16 +216,21 @@ class Ari:
         answer: asyncio.Future[RESTResponse] = asyncio.get_running_loop().create_future()
         self._pending[request_id] = answer
         limit_s = self._limits.request_s if timeout_s is None else timeout_s
+        asked_s = clock.monotonic_s()
+        status = "none"
         try:
             async with asyncio.timeout(limit_s):
                 await self._socket.send_str(frame)
                 response = await answer
+            status = str(response.status_code)
         except TimeoutError:
             raise AsteriskAway(f"{method} {path}: no answer within {limit_s:g} s") from None
         except (aiohttp.ClientError, ConnectionError) as error:
             raise AsteriskAway(f"{method} {path}: {error}") from error
         finally:
             self._pending.pop(request_id, None)
+            metrics.ARI_REQUESTS[method, status] += 1
+            metrics.ARI_REQUEST_S.observe(clock.monotonic_s() - asked_s)
         return result(response, f"{method} {path}")
 
     # Events

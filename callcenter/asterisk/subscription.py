@@ -10,6 +10,7 @@ from typing import Self
 
 from callcenter.asterisk.events import AriEvent
 from callcenter.asterisk.protocol import mentioned
+from callcenter.basics import metrics
 from callcenter.basics.errors import CallCenterError
 from callcenter.basics.logs import get_logger
 
@@ -99,6 +100,7 @@ class Subscription(_Ear):
         if len(self._events) >= self._limit:
             self._overflowed = True
             self._board.overflows += 1
+            metrics.ARI_OVERFLOWS.inc()
         else:
             self._events.append(event)
         self._wake()

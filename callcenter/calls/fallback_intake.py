@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 _EVERY_S: Final = 60.0
 _SOON_S: Final = 2.0
+_IDLE_ROUNDS: Final = 2
 _QUIET_MS: Final = 3000
 """How long an end must be past: until then an arrival may still be on its way to us."""
 _SLACK_MS: Final = 15_000
@@ -57,6 +58,9 @@ class FallbackIntake:
         self._witness_file = witness_file
         self._messages = messages
         self._cursor_file = messages / "taken-in-until"
+        self._connections = 0
+        self._idle_rounds = 0
+        """Rounds since the last connection that found nothing unfinished; after two of them the witness is left unread."""
         self._more_to_come = False
         """Calls have ended so lately that they are looked at again soon."""
 
@@ -78,6 +82,12 @@ class FallbackIntake:
         """Once through everything that is finished."""
         began_ms = clock.utc_ms()
         files = await asyncio.to_thread(_message_files, self._messages)
+        if self._calls.connections != self._connections:
+            self._connections, self._idle_rounds = self._calls.connections, 0
+        if not files and self._idle_rounds >= _IDLE_ROUNDS:
+            if self._calls.house.ari.connected:
+                await asyncio.to_thread(self._set_cursor, began_ms - _SLACK_MS)
+            return
         since_ms = await asyncio.to_thread(self._cursor)
         calls = await asyncio.to_thread(self._witnessed, since_ms)
         if since_ms and files.keys() - {call.channel for call in calls}:
@@ -88,6 +98,7 @@ class FallbackIntake:
         for channel in files.keys() - {call.channel for call in calls} - here:
             await self._take_unwitnessed(channel, files[channel])
         over = {call.channel for call in finished}
+        self._idle_rounds = self._idle_rounds + 1 if len(over) == len(calls) else 0
         self._more_to_come = any(call.channel not in over and call.channel not in here for call in calls)
         unfinished_ms = [call.started_ms for call in calls if call.channel not in over]
         await asyncio.to_thread(self._set_cursor, min([*unfinished_ms, began_ms]) - _SLACK_MS)

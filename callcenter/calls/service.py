@@ -59,6 +59,8 @@ class Calls:
         self._app_prefix = app_prefix
         self._witness_file = witness_file
         self._language = language
+        self.connections = 0
+        """How often Asterisk was connected to: between two of them nobody else can have served callers."""
         self.recovered = asyncio.Event()
         """Set when this worker has taken over what the one before it left."""
         house.ari.listen_for_arrivals(self._arrived)
@@ -70,6 +72,7 @@ class Calls:
         else:
             await recovery.recover(self, self._witness_file, self._app, self._app_prefix)
             self.recovered.set()
+        self.connections += 1
         await self.house.ari.set_global("CC_APP", self._app)
 
     def _arrived(self, event: Any) -> None:

@@ -47,12 +47,19 @@ class AsksRecordings(Protocol):
     async def describe(self, recording: str) -> RecordingInfo | None:
         """The recording's facts, or None."""
 
+    def backlog(self) -> int:
+        """How many recordings are not yet in the store."""
+
     def stream(self, recording: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from ``start`` up to, not including, ``end``."""
 
 
 class AsksLedger(Protocol):
     """What the console asks of the ledger's writer."""
+
+    @property
+    def delayed(self) -> bool:
+        """Whether Postgres can't be written just now."""
 
     def backlog(self) -> int:
         """How many events Postgres doesn't have yet."""

@@ -16,10 +16,11 @@ from typing import Final, TypeAlias
 import asyncpg
 import msgspec
 
-from callcenter.basics import clock
+from callcenter.basics import clock, metrics
 from callcenter.basics.logs import get_logger
 from callcenter.ledger import store
 from callcenter.ledger.books import Books
+from callcenter.ledger.counting import Counting
 from callcenter.ledger.events import Event, decode, storable
 from callcenter.ledger.projection import Projected, project
 from callcenter.ledger.spool import REFUSED, Spool, bodies_of
@@ -65,6 +66,7 @@ class Ledger:
         self._spooled_in: set[Path] = set()
         self._waiting: list[_Batch] = []
         self._books = Books()
+        self._counting = Counting()
         self._wake = asyncio.Event()
         self._to_ship = asyncio.Event()
         self._disk = asyncio.Lock()
@@ -194,6 +196,8 @@ class Ledger:
 
     async def _append(self) -> None:
         events, self._noted = self._noted, []
+        metrics.LEDGER_EVENTS.inc(len(events))
+        self._counting.count(events)
         self._unwritten += self._encoded(events)
         held = self._waiting[0] if self._held() else None
         entries = [*self._held(), *self._unwritten]

@@ -20,7 +20,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from callcenter.basics import clock
+from callcenter.basics import clock, metrics
 from callcenter.basics.errors import CallCenterError, NotFound
 from callcenter.basics.logs import get_logger
 from callcenter.basics.vocabulary import Kind, is_id
@@ -220,6 +220,7 @@ class Recordings:
 
     async def _store_audio(self, sidecar: Sidecar, raw: Path, size: int) -> None:
         opus = raw.with_suffix(f".{secrets.token_hex(4)}.opus")
+        began_s = clock.monotonic_s()
         try:
             await encode(raw, opus)
         except EncodingFailed as error:
@@ -236,11 +237,14 @@ class Recordings:
             "key_id": key_id,
             "wrapped_key": self._keys.wrap(data_key, key_id),
         }
+        metrics.RECORDING_ENCODE_S.observe(clock.monotonic_s() - began_s)
         await store.add(self._pool, row, chunks)
+        metrics.RECORDINGS_STORED.inc()
 
     async def _store_failure(self, sidecar: Sidecar, reason: str) -> None:
         _log.error("there is no recording", call=sidecar.call, recording=sidecar.id, reason=reason)
         await store.add(self._pool, self._row(sidecar, state="failed", reason=reason[:200]), ())
+        metrics.RECORDINGS_FAILED.inc()
 
     @staticmethod
     def _row(sidecar: Sidecar, *, state: str, reason: str) -> dict[str, Any]:

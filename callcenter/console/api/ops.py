@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from callcenter.basics import metrics
+from callcenter.basics import clock, metrics
 from callcenter.basics.errors import Unauthorised
 from callcenter.console import accounts
 from callcenter.console.api.models import Health
@@ -51,12 +51,18 @@ async def _take_stock(ask: Ask) -> None:
     board: dict[Topic, dict[str, dict[str, Any]]] = await ask.parts.board.snapshot()
     metrics.CALLS_UP.set(len(board[Topic.CALLS]))
     metrics.LEDGER_BACKLOG.set(ask.parts.ledger.backlog())
+    metrics.LEDGER_DELAYED.set(ask.parts.ledger.delayed)
+    metrics.RECORDING_BACKLOG.set(ask.parts.recordings.backlog())
     metrics.AGENTS.clear()
     for agent in board[Topic.AGENTS].values():
         metrics.AGENTS.labels(agent.get("state", "")).inc()
     metrics.QUEUE_WAITING.clear()
+    metrics.QUEUE_LONGEST_WAIT_S.clear()
+    now_ms = clock.utc_ms()
     for name, queue in board[Topic.QUEUES].items():
         metrics.QUEUE_WAITING.labels(name).set(queue.get("waiting") or 0)
+        since_ms = queue.get("longest_since_ms") or now_ms
+        metrics.QUEUE_LONGEST_WAIT_S.labels(name).set(max(0, now_ms - since_ms) / 1000)
 
 
 ROUTES: Final = (
