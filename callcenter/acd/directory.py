@@ -56,3 +56,9 @@ class Directory:
         if (agent := self.agents.get(number)) is None:
             raise NotFound(f"there is no agent {number!r:.20}")
         return agent
+
+    def reason(self, text: str) -> PauseReason | None:
+        """The reason to pause of this name or title; None when it is none of them."""
+        if found := self.reasons.get(text):
+            return found
+        return next((reason for reason in self.reasons.values() if text in {reason.title_zh, reason.title_en}), None)

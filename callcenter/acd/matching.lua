@@ -381,18 +381,29 @@ local function forget_call(name, call)
   redis.call('DEL', key('call', name), key('ring', name))
 end
 
--- The call is over for the ACD; offers still out end with it: answered elsewhere, or the caller is gone.
-local function finish(name, call, how, now, out, worker)
-  local flat = redis.call('HGETALL', key('ring', name))
+-- The call is over for the ACD; offers still out end with it: answered elsewhere, or the caller is gone. Returns the agents
+-- who are free by that: whoever may wait for them must be in place before they are matched.
+local function finish(name, call, how, now, out)
+  local flat, freed = redis.call('HGETALL', key('ring', name)), {}
   forget_call(name, call)
   for i = 1, #flat, 2 do
     local id, number = flat[i], flat[i + 1]
     if redis.call('HGET', key('agent', number), 'offer') == id then
       out.ended[#out.ended + 1] = cjson.encode({ id = id, call = name, agent = number, ['end'] = how })
       clear(number, now, redis.call('HGET', key('agent', number), 'idle_since'))
-      settle_and_match(number, now, 'system', out, worker)
+      freed[#freed + 1] = number
     end
   end
+  return freed
+end
+
+local function match_freed(freed, now, out, worker)
+  for _, number in ipairs(freed) do settle_and_match(number, now, 'system', out, worker) end
+end
+
+local function match_if_waiting(name, now, out, worker)
+  local class = redis.call('HGET', key('call', name), 'class')
+  if class and redis.call('ZSCORE', key('waiting', class), name) then match_call(name, now, out, worker) end
 end
 
 -- What happens by itself
@@ -402,15 +413,6 @@ local function wrapup_ended(number, agent, now, out)
 end
 
 local happens = {}
-
-function happens.relax(name, now, out, worker)
-  if redis.call('EXISTS', key('call', name)) == 0 then return end
-  place(name, now)
-  local queue = redis.call('HGET', key('call', name), 'queue')
-  local class = redis.call('HGET', key('call', name), 'class')
-  local waits = redis.call('ZSCORE', key('waiting', class), name)
-  if waits or redis.call('HGET', key('queue', queue), 'strategy') == 'ring_all' then match_call(name, now, out, worker) end
-end
 
 function happens.widen(name, now, out, worker)
   local class, order = unpack(redis.call('HMGET', key('call', name), 'class', 'order'))
@@ -438,12 +440,31 @@ function happens.pause(number, now, out, worker)
   settle_and_match(number, now, 'system', out, worker)
 end
 
+-- Callers whose rings widen change their class before anything is matched, and are matched in their order after everything else.
+local function widen_rings(names, now, out, worker)
+  table.sort(names, function(one, other) return one.order < other.order end)
+  for _, caller in ipairs(names) do
+    local class, queue = unpack(redis.call('HMGET', key('call', caller.name), 'class', 'queue'))
+    if class and (redis.call('ZSCORE', key('waiting', class), caller.name) or redis.call('HGET', key('queue', queue), 'strategy') == 'ring_all') then
+      match_call(caller.name, now, out, worker)
+    end
+  end
+end
+
 local function run_due(now, out, worker)
+  local others, callers = {}, {}
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
     redis.call('ZREM', DUE, entry)
     local what, whom = entry:match('^(%a+):(.*)$')
-    happens[what](whom, now, out, worker)
+    if what ~= 'relax' then
+      others[#others + 1] = { what = what, whom = whom }
+    elseif redis.call('EXISTS', key('call', whom)) == 1 then
+      place(whom, now)
+      callers[#callers + 1] = { name = whom, order = tonumber(redis.call('HGET', key('call', whom), 'order')) }
+    end
   end
+  for _, entry in ipairs(others) do happens[entry.what](entry.whom, now, out, worker) end
+  widen_rings(callers, now, out, worker)
 end
 
 local ops = {}
@@ -460,7 +481,7 @@ function ops.enqueue(a, now, out, worker)
     end
     return
   end
-  if old.queue then finish(a.call, old, 'caller_gone', now, out, worker) end
+  local freed = old.queue and finish(a.call, old, 'caller_gone', now, out) or {}
   local since = a.since
   if (a.number or '') ~= '' then
     local back = redis.call('GETDEL', key('back', a.queue .. ':' .. a.number))
@@ -474,14 +495,15 @@ function ops.enqueue(a, now, out, worker)
     'order', order_of(call), 'steps', cjson.encode(a.steps), 'home', worker, 'number', a.number or '')
   redis.call('ZADD', key('line', a.queue), order_of(call), a.call)
   place(a.call, now)
-  match_call(a.call, now, out, worker)
+  match_freed(freed, now, out, worker)
+  match_if_waiting(a.call, now, out, worker)
 end
 
 -- A caller no longer waits; every offer that is out ends with it. keep_ms: how long the place is kept for the same number.
 function ops.leave(a, now, out, worker)
   local call = read_hash(key('call', a.call))
   if not call.queue then return end
-  finish(a.call, call, 'caller_gone', now, out, worker)
+  match_freed(finish(a.call, call, 'caller_gone', now, out), now, out, worker)
   if (a.keep_ms or 0) > 0 and (call.number or '') ~= '' then
     redis.call('SET', key('back', call.queue .. ':' .. call.number), call.since, 'PX', a.keep_ms)
   end
@@ -494,13 +516,14 @@ function ops.replace(a, now, out, worker)
     note(out, 'stale')
     return
   end
-  finish(a.call, call, 'caller_gone', now, out, worker)
+  local freed = finish(a.call, call, 'caller_gone', now, out)
   call.home = worker
   for field, value in pairs(call) do redis.call('HSET', key('call', a.by), field, value) end
   redis.call('HSET', key('call', a.by), 'class', '')
   redis.call('ZADD', key('line', call.queue), call.order, a.by)
   place(a.by, now)
-  match_call(a.by, now, out, worker)
+  match_freed(freed, now, out, worker)
+  match_if_waiting(a.by, now, out, worker)
 end
 
 function ops.prioritise(a, now, out)
@@ -522,7 +545,7 @@ local function answered(a, agent, now, out, worker)
   redis.call('HINCRBY', key('tally', a.agent), 'calls', 1)
   local member = call.queue and membership(a.agent, call.queue)
   if member then redis.call('HINCRBY', key('tally', a.agent), 'pass:' .. call.queue, math.floor(STRIDE / math.max(member.weight, 1))) end
-  finish(a.call, call, 'elsewhere', now, out, worker)
+  match_freed(finish(a.call, call, 'elsewhere', now, out), now, out, worker)
 end
 
 local function missed(a, queue, now)
@@ -559,7 +582,7 @@ function ops.offer_end(a, now, out, worker)
   end
   settle_and_match(a.agent, now, 'system', out, worker)
   if again then
-    if redis.call('ZSCORE', key('waiting', redis.call('HGET', key('call', a.call), 'class')), a.call) then match_call(a.call, now, out, worker) end
+    match_if_waiting(a.call, now, out, worker)
   elseif call.queue and redis.call('HGET', key('queue', call.queue), 'strategy') == 'ring_all' and redis.call('EXISTS', key('ring', a.call)) == 1 then
     redis.call('ZADD', key('open', call.class), call.order, a.call)
     match_call(a.call, now, out, worker)
@@ -640,7 +663,7 @@ function ops.extend_wrapup(a, now, out)
   tell(a.agent, agent, out, false)
 end
 
--- What had to happen meanwhile happens in run_due, after every step.
+-- What had to happen meanwhile happens in run_due, before every step.
 function ops.tick() end
 
 -- After a worker's start: what waits for a moment too far away (the clock was put back) waits no longer than it would have from now.
@@ -695,8 +718,8 @@ end
 
 local function run(keys, args)
   local out, now, worker = new_outcome(), tonumber(args[2]), args[3]
-  ops[args[1]](cjson.decode(args[4]), now, out, worker)
   run_due(now, out, worker)
+  ops[args[1]](cjson.decode(args[4]), now, out, worker)
   local due = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2]
   return '{"offers":[' .. table.concat(out.offers, ',') .. '],"changes":[' .. table.concat(out.changes, ',')
     .. '],"ended":[' .. table.concat(out.ended, ',') .. '],"wrapups":[' .. table.concat(out.wrapups, ',')

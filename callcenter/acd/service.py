@@ -33,7 +33,7 @@ from callcenter.acd.model import (
 from callcenter.acd.showing import Showing
 from callcenter.acd.ticket import Ticket
 from callcenter.basics import clock
-from callcenter.basics.errors import BadRequest, StoreAway, TooLate
+from callcenter.basics.errors import StoreAway, TooLate
 from callcenter.basics.logs import get_logger
 from callcenter.basics.tasks import Tasks
 from callcenter.ledger.service import Ledger
@@ -239,19 +239,19 @@ class Acd:
     # Agents
 
     async def set_state(self, number: str, state: object, reason: str, by: str) -> AgentNow:
-        """Make an agent ready, paused or offline; in a call it takes effect after it. NotFound, BadRequest."""
+        """Make an agent ready, paused or offline; in a call it takes effect after it. NotFound, BadRequest.
+
+        ``reason`` of a pause: a reason's name or title, with its limit; any other text stands as it is, without one.
+        """
         mode = requested_mode(state)
         self.agent(number)
-        known = self.directory.reasons.get(reason)
-        if mode is Mode.PAUSED and reason and known is None:
-            allowed = ", ".join(self.directory.reasons)
-            raise BadRequest(f"reason: {reason!r:.40} is none of {allowed}", field="reason")
+        known = self.directory.reason(reason)
         limit_s = known.limit_s if known and known.limit_s else 0
         outcome = await self._matching.set_mode(
             clock.utc_ms(),
             agent=number,
             mode=mode,
-            reason=reason if mode is Mode.PAUSED else "",
+            reason=(known.name if known else reason[:80]) if mode is Mode.PAUSED else "",
             by=by,
             pause_ms=limit_s * 1000,
             ends=bool(known and known.ends),

@@ -176,7 +176,7 @@ async def test_states_are_set(site: Site) -> None:
 
     async def shown() -> bool:
         live = await (await site.ask("GET", "/api/v1/live")).json()
-        return any(agent["number"] == "1001" and agent["reason"] == "午餐" for agent in live["agents"])
+        return any(agent["number"] == "1001" and agent["reason"] == "lunch" for agent in live["agents"])
 
     await until("the pause on the live screen", shown)
 
