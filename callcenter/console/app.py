@@ -42,9 +42,9 @@ def build_app(parts: Parts) -> web.Application:
     app[FRAMES] = Frames(templates)
     app[ROUTES] = {(route.method, route.path): route for route in TABLE}
     for route in TABLE:
-        app.router.add_route(route.method, route.path, route.handler)
+        app.router.add_route(route.method, route.pattern, route.handler)
         if route.method == "GET":
-            app.router.add_route("HEAD", route.path, route.handler)
+            app.router.add_route("HEAD", route.pattern, route.handler)
     app.router.add_get("/static/{name:.+}", static.serve)
     app.on_response_prepare.append(add_headers)
     return app

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import MultipartReader, web
 from pydantic import BaseModel, ValidationError
 
 from callcenter.basics.errors import BadRequest
@@ -50,6 +50,8 @@ class Ask:
     person: Person | None = None
     session: Session | None = None
     operation: Operation = Operation.PUBLIC
+    form: MultipartReader | None = None
+    """A form with a file whose reading has begun, where its first field was the CSRF token."""
     style_nonce: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     """Lets the waveform's own style sheet through the content security policy."""
 

@@ -13,7 +13,7 @@ from yarl import URL
 from callcenter.basics import clock, metrics
 from callcenter.basics.errors import CallCenterError, Forbidden, StoreAway, Unauthorised
 from callcenter.basics.logs import get_logger
-from callcenter.console import accounts, sessions, store
+from callcenter.console import accounts, sessions, store, uploads
 from callcenter.console.asking import ASK, Ask, Console, see_other
 from callcenter.console.languages import wished
 from callcenter.console.rights import Operation, Person
@@ -90,7 +90,7 @@ async def _admit(ask: Ask, route: Route) -> None:
     if ask.person:
         ask.words = ask.console.words[wished(request, ask.person.language, ask.parts.settings.language)]
     if not bearer and request.method not in _SAFE:
-        await _same_origin(ask)
+        await _same_origin(ask, route)
     if route.operation is Operation.PUBLIC:
         return
     if ask.person is None:
@@ -114,7 +114,7 @@ async def _by_session(ask: Ask) -> tuple[Session | None, Person | None]:
     return session, accounts.person_of(user)
 
 
-async def _same_origin(ask: Ask) -> None:
+async def _same_origin(ask: Ask, route: Route) -> None:
     """Refuse forms and scripts of other sites: by Origin, and by the session's CSRF token."""
     request = ask.request
     origin = request.headers.get(hdrs.ORIGIN)
@@ -127,6 +127,10 @@ async def _same_origin(ask: Ask) -> None:
     token = request.headers.get("X-CSRF-Token")
     if token is None and request.content_type == "application/x-www-form-urlencoded":
         token = str((await request.post()).get("csrf", ""))
+    elif token is None and route.takes_file and request.content_type == uploads.FORM:
+        ask.form = await uploads.opened(request)
+        first = await uploads.next_part(ask.form)
+        token = await uploads.text_field(first) if first is not None and first.name == "csrf" else None
     if token != ask.session.csrf:
         raise Forbidden("this form has expired; load the page again")
 

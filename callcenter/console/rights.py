@@ -46,6 +46,7 @@ class Operation(StrEnum):
     FLOWS_CHANGE = "flows.change"
     CALLERS_SEE = "callers.see"
     CALLERS_CHANGE = "callers.change"
+    PROMPTS_CHANGE = "prompts.change"
     METRICS_SEE = "metrics.see"
     REPORTS_SEE = "reports.see"
 
@@ -70,6 +71,7 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.FLOWS_CHANGE:     (_A, _N, _N),
         Operation.CALLERS_SEE:      (_A, _A, _N),
         Operation.CALLERS_CHANGE:   (_A, _A, _N),
+        Operation.PROMPTS_CHANGE:   (_A, _A, _N),
         Operation.METRICS_SEE:      (_A, _N, _N),
         Operation.REPORTS_SEE:      (_A, _A, _N),
     }.items()

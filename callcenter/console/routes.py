@@ -12,9 +12,10 @@ from callcenter.console.api import agents as api_agents
 from callcenter.console.api import callers as api_callers
 from callcenter.console.api import calls as api_calls
 from callcenter.console.api import centre, openapi, ops, recordings
+from callcenter.console.api import prompts as api_prompts
 from callcenter.console.api import reports as api_reports
 from callcenter.console.asking import answer
-from callcenter.console.pages import agents, calls, live, reports, signing
+from callcenter.console.pages import agents, calls, live, prompts, reports, signing
 from callcenter.console.rights import Operation
 from callcenter.console.table import Route
 
@@ -40,12 +41,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     *calls.ROUTES,
     *agents.ROUTES,
     *reports.ROUTES,
+    *prompts.ROUTES,
     *api_calls.ROUTES,
     *api_agents.ROUTES,
     *recordings.ROUTES,
     *centre.ROUTES,
     *api_callers.ROUTES,
     *api_reports.ROUTES,
+    *api_prompts.ROUTES,
     *ops.ROUTES,
     Route(method="GET", path="/api/v1/openapi.json", handler=show_openapi, operation=Operation.PUBLIC),
 )

@@ -24,6 +24,8 @@ class Doc:
     query: type[BaseModel] | None = None
     status: int = 200
     media: str = "application/json"
+    upload: tuple[str, ...] = ()
+    """Media types of a file as body; the same file may come as a form's field ``file``."""
     refusals: tuple[int, ...] = ()
     """Error statuses beyond 400, 401, 403."""
 
@@ -38,6 +40,15 @@ class Route:
     operation: Operation
     doc: Doc | None = None
     """Only of the API; pages have none."""
+    has_slashes: str = ""
+    """The parameter, the path's last, that may hold slashes."""
+    takes_file: bool = False
+    """A form with a file may be sent here; its first field is then ``csrf``, unless the token stands in a header."""
+
+    @property
+    def pattern(self) -> str:
+        """The path as aiohttp matches it."""
+        return self.path.replace(f"{{{self.has_slashes}}}", f"{{{self.has_slashes}:.+}}") if self.has_slashes else self.path
 
     @property
     def is_api(self) -> bool:

@@ -36,6 +36,7 @@ NAMES: Final[Mapping[str, str]] = {
     "caller": N_("Caller"), "agent": N_("Agent"), "outside": N_("Outside number"), "system": N_("System"), "supervisor": N_("Supervisor"),
     "admin": N_("Administrator"), "anonymous": N_("Anonymous"),
     # languages, offers, recordings
+    "own": N_("Own recording"), "synthesised": N_("Synthesised"), "missing": N_("Missing"),
     "zh": N_("Chinese"), "en": N_("English"), "declined": N_("declined"), "timed_out": N_("did not answer"),
     "caller_gone": N_("caller left"), "elsewhere": N_("answered at another phone"),
     "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"),
@@ -50,6 +51,22 @@ NAMES: Final[Mapping[str, str]] = {
 def name_of(_: Translate, word: str) -> str:
     """What a word of the system is called; itself when it is nobody's word."""
     return _(NAMES[word]) if word in NAMES else word
+
+
+REFUSALS: Final[Mapping[str, str]] = {
+    "empty": N_("Choose a file that has sound in it."), "wrong-type": N_("The file is neither WAV nor MP3."),
+    "unreadable": N_("The file is damaged: it can't be read as sound."), "truncated": N_("The file is cut short: its end is missing."),
+    "silent": N_("The recording is silent. Was the microphone on?"), "too-large": N_("The file is larger than 20 MB."),
+    "too-long": N_("The recording is longer than 10 minutes."), "too-short": N_("The recording is too short to be heard."),
+    "unknown-name": N_("There is no such prompt. Names of your own have small letters, digits and hyphens, at most 40."),
+    "unknown-language": N_("There is no such language."), "not-own": N_("There is no own recording to take back."),
+}  # fmt: skip
+"""Why a recording was not taken: the problem's ``reason`` → a sentence."""
+
+
+def refusal_of(_: Translate, reason: object, otherwise: str) -> str:
+    """Why something was refused; ``otherwise`` for a reason nobody wrote a sentence for."""
+    return _(REFUSALS[str(reason)]) if str(reason) in REFUSALS else otherwise
 
 
 SENTENCES: Final[Mapping[str, str]] = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from tests.console.site import PASSWORD, Site, next_row, show_call, stream_of, tell_abandoned, tell_answered
+from tests.console.browsing import signed_in
+from tests.console.site import Site, next_row, show_call, stream_of, tell_abandoned, tell_answered
 from tests.house_rules.tree import ROOT
 from tests.parts.waiting import until
 
@@ -44,20 +45,6 @@ async def test_an_agent_follows_only_own_calls(site: Site) -> None:
 def test_scripts_are_small() -> None:
     built = list((ROOT / "web" / "static" / "vendor").glob("*.js"))
     assert built and sum(len(gzip.compress(path.read_bytes())) for path in built) < 150_000
-
-
-async def signed_in(browser: Browser, site: Site, locale: str = "en-GB", width: int = 1280) -> Page:
-    context = await browser.new_context(locale=locale, viewport={"width": width, "height": 900})
-    page = await context.new_page()
-    page.console_errors = []  # type: ignore[attr-defined]
-    page.on("console", lambda message: page.console_errors.append(message.text) if message.type in ("error", "warning") else None)  # type: ignore[attr-defined]
-    page.on("pageerror", lambda error: page.console_errors.append(str(error)))  # type: ignore[attr-defined]
-    await page.goto(site.url + "/")
-    await page.fill("input[name=name]", "admin")
-    await page.fill("input[name=password]", PASSWORD)
-    await page.click("button.primary")
-    await page.wait_for_url("**/live")
-    return page
 
 
 async def test_a_call_appears_and_goes_without_reload(site: Site, browser: Browser) -> None:
@@ -121,7 +108,7 @@ async def test_pages_fit_and_speak_the_language(site: Site, browser: Browser, lo
     await show_call(site, "now", caller_name="x" * 300)
     page = await signed_in(browser, site, locale, width)
     await expect(page.locator("h1")).to_have_text(heading)
-    for path in ("/live", "/calls", f"/calls/{told.call}", "/agents", "/reports", "/reports?by=hour"):
+    for path in ("/live", "/calls", f"/calls/{told.call}", "/agents", "/reports", "/reports?by=hour", "/prompts"):
         await page.goto(site.url + path)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the window"
     assert page.console_errors == []  # type: ignore[attr-defined]

@@ -237,6 +237,22 @@ class FlowSaved(Row):
     version: int
 
 
+class PromptRow(Row):
+    """A prompt in one language."""
+
+    language: Language
+    name: str = Field(description="The catalogue's, ``agents/NUMBER`` or ``own/NAME``.")
+    text: str = Field(description="What the synthesised one says; empty for ``own/…``.")
+    source: Literal["own", "synthesised", "missing"] = Field(description="Whose voice callers hear.")
+    length_s: float | None = Field(None, description="Seconds; null while it is missing.")
+
+
+class PromptList(Row):
+    """Every prompt."""
+
+    items: list[PromptRow]
+
+
 class Health(Row):
     """Whether the centre works, and each part's state."""
 

@@ -48,7 +48,7 @@ def _operation(route: Route, doc: Doc, schemas: dict[str, Any]) -> dict[str, Any
             params.append({"name": name, "in": "query", "required": False, "schema": schema})
     content = {doc.media: {"schema": _ref(doc.answer) if doc.answer else {"type": "string"}}}
     answers: dict[str, Any] = {str(doc.status): {"description": doc.summary, "content": content}}
-    if doc.media == "audio/ogg":
+    if doc.media.startswith("audio/"):
         answers["206"] = {"description": "The part asked for", "content": content}
     refusals = set(doc.refusals)
     if route.operation is not Operation.PUBLIC:
@@ -73,6 +73,11 @@ def _operation(route: Route, doc: Doc, schemas: dict[str, Any]) -> dict[str, Any
             "required": doc.body.__name__ != "ControlParams",
             "content": {"application/json": {"schema": _ref(doc.body)}},
         }
+    if doc.upload:
+        file = {"type": "string", "format": "binary"}
+        form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+        bodies: dict[str, Any] = {media: {"schema": file} for media in doc.upload} | {"multipart/form-data": {"schema": form}}
+        made["requestBody"] = {"required": True, "content": bodies}
     return made
 
 
