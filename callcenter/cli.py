@@ -25,6 +25,9 @@ cli = typer.Typer(
     name="callcenter", help="A contact centre on Asterisk.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
+_prompts = typer.Typer(help="Speak the prompts that are missing; list them, or replace them by own recordings.")
+cli.add_typer(_prompts, name="prompts")
+
 _PROJECT: Final = Path(__file__).resolve().parents[1]
 SQL_DIR: Final = _PROJECT / "sql"
 """The migrations, found beside the package wherever the command is given."""
@@ -138,11 +141,13 @@ def render() -> None:
     typer.echo("\n".join(sorted(changed)) if changed else "Nothing has changed.")
 
 
-@cli.command()
-def prompts() -> None:
-    """Speak the prompts that are missing; own recordings stay."""
+@_prompts.callback(invoke_without_command=True)
+def prompts(context: typer.Context) -> None:
+    """Speak the prompts that are missing; own recordings stay. With a command: list, replace, take back."""
     from callcenter.ivr import prompts as spoken
 
+    if context.invoked_subcommand:
+        return
     settings = _settings()
     settings.prompts_dir.mkdir(parents=True, exist_ok=True)
 
@@ -150,6 +155,62 @@ def prompts() -> None:
         typer.echo(f"{done} of {of} prompts")
 
     asyncio.run(spoken.synthesise(settings.prompts_dir, progress=progress))
+
+
+_LANGUAGE: Final = typer.Argument(help="zh or en.")
+_PROMPT: Final = typer.Argument(help="A name of the list, agents/NUMBER, or own/NAME for menus of your own.")
+
+
+@_prompts.command("list")
+def list_prompts(own: Annotated[bool, typer.Option("--own", help="Only own recordings.")] = False) -> None:
+    """Every prompt: language, name, whose voice, seconds, what it says; a line each, with tabs."""
+    from callcenter.ivr.prompt_files import spoken_agents
+    from callcenter.ivr.prompt_list import list_prompts as every
+
+    folder = _settings().prompts_dir
+    for prompt in every(folder, spoken_agents(folder)):
+        if prompt.source == "own" or not own:
+            lasts = "-" if prompt.length_s is None else f"{prompt.length_s:.2f}"
+            typer.echo("\t".join((prompt.language, prompt.name, prompt.source, lasts, prompt.text)))
+
+
+@_prompts.command("import")
+def import_prompt(
+    language: Annotated[str, _LANGUAGE],
+    name: Annotated[str, _PROMPT],
+    file: Annotated[Path, typer.Argument(help="A wav or mp3, at most 20 MB and 10 minutes.")],
+) -> None:
+    """Let callers hear an own recording in a prompt's place, from the next play on."""
+    from callcenter.ivr.own_recordings import import_recording
+    from callcenter.ivr.prompt_list import read_language, text_of
+
+    settings, spoken = _settings(), read_language(language)
+    if not file.is_file():
+        raise BadRequest(f"There is no file {file}")
+
+    async def work() -> float:
+        text_of(spoken, name, await _agent_numbers(settings) if name.startswith("agents/") else ())
+        return await import_recording(settings.prompts_dir, spoken, name, file)
+
+    typer.echo(f"{language}/{name}: {asyncio.run(work()):.2f} s")
+
+
+@_prompts.command("remove")
+def remove_prompt(language: Annotated[str, _LANGUAGE], name: Annotated[str, _PROMPT]) -> None:
+    """Take an own recording back; callers hear the synthesised prompt again."""
+    from callcenter.ivr.own_recordings import remove_recording
+    from callcenter.ivr.prompt_list import read_language
+
+    if not remove_recording(_settings().prompts_dir, read_language(language), name):
+        raise BadRequest(f"There is no own recording of {language}/{name}")
+    typer.echo(f"{language}/{name}: taken back")
+
+
+async def _agent_numbers(settings: Settings) -> list[str]:
+    from callcenter.acd import store as acd
+
+    async with _database(settings) as pool:
+        return [agent.number for agent in await acd.read_agents(pool)]
 
 
 @cli.command()

@@ -66,6 +66,11 @@ def publish(prompts_dir: Path, language: Language, name: str) -> None:
     target.unlink(missing_ok=True)
 
 
+def spoken_agents(prompts_dir: Path) -> list[str]:
+    """The job numbers that have been spoken, without asking the database."""
+    return sorted(path.stem for path in (prompts_dir / MADE / Language.ZH / "agents").glob("*.wav"))
+
+
 def length_s(path: Path) -> float:
     """How many seconds a prompt's file plays; OSError, wave.Error or EOFError when it is none."""
     with wave.open(str(path)) as file:

@@ -11,9 +11,11 @@ from callcenter.acd.model import OfferEnd
 from callcenter.asterisk.resources import CallerID, ChannelData, DialplanCEP
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.vocabulary import Direction, Kind, Language, LegRole, Outcome, born_ms, caller_number, dialled_number, new_id
+from callcenter.calls.line import longest_s
 from callcenter.calls.phases import NEXT, Phase, outcome_of
 from callcenter.calls.record import CallRecord, LegRecord, decode, encode
 from callcenter.calls.recovery_plan import plan
+from callcenter.ivr.catalogue import LONGEST_PROMPT_S
 
 pytestmark = pytest.mark.rules
 
@@ -123,3 +125,8 @@ def test_after_a_restart_nobody_is_forgotten() -> None:
 def test_a_record_survives_its_writing() -> None:
     before = record("a", "caller-a", "agent-a", "x-br")
     assert decode(encode(before)) == before
+
+
+def test_no_prompt_that_may_be_imported_is_given_up_while_it_plays() -> None:
+    assert longest_s(["zh/welcome"]) > LONGEST_PROMPT_S
+    assert longest_s(["zh/welcome", "zh/main-menu"]) > 2 * LONGEST_PROMPT_S
