@@ -28,6 +28,8 @@ class Directory:
         self.queues: dict[str, Queue] = {}
         self.members: list[Member] = []
         self.serves: dict[str, tuple[str, ...]] = {}
+        self.served_by: dict[str, tuple[str, ...]] = {}
+        """Queue → the agents who serve it."""
         self.reasons: dict[str, PauseReason] = {}
 
     async def load(self, pool: asyncpg.Pool) -> set[str]:
@@ -42,6 +44,10 @@ class Directory:
         for member in members:
             serves[member.agent] += (member.queue,)
         self.serves = serves
+        served_by: dict[str, tuple[str, ...]] = dict.fromkeys(self.queues, ())
+        for member in members:
+            served_by[member.queue] += (member.agent,)
+        self.served_by = served_by
         self.reasons = {reason.name: reason for reason in reasons}
         return gone
 

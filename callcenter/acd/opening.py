@@ -11,7 +11,7 @@ from callcenter.acd.rules import OpeningHours
 HOLIDAY: Final = "holiday"
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Calendar = Callable[[datetime], str]
-"""What kind of day a moment lies in: one of WEEKDAYS (Monday for a shifted workday), or HOLIDAY."""
+"""What kind of day a moment lies in: one of WEEKDAYS (another one than its own for a shifted workday), or HOLIDAY."""
 _DAY: Final = timedelta(days=1)
 _LOOK_AHEAD: Final = 8
 """Days after which hours that have not ended by then count as without end."""

@@ -111,7 +111,8 @@ class OpeningHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Day → stretches (from, to); ``to`` before ``from`` goes over midnight, ``to`` the same as ``from`` is 24 hours.
 
     A day that is not named is closed. ``holiday`` replaces the day's own hours on public holidays; without it they count.
-    Shifted workdays count as Monday.
+    A shifted Saturday has
+    Friday's hours, a shifted Sunday Monday's.
     """
 
 

@@ -15,6 +15,8 @@ import asyncpg
 from callcenter.acd.agent_state import CONSEQUENCES, REST_S, requested_mode
 from callcenter.acd.classes import steps_of
 from callcenter.acd.directory import Configured, Directory
+from callcenter.acd.expected_wait import Place
+from callcenter.acd.forecast import Forecast
 from callcenter.acd.matching import Matching
 from callcenter.acd.model import (
     Agent,
@@ -55,6 +57,7 @@ class Acd:
         self.directory = Directory()
         self.showing = Showing(self.directory, matching, ledger, board)
         self.showing.on_staffing = self._staffing_changed
+        self.forecast = Forecast(self.directory, self.showing)
         self._tasks = Tasks("acd")
         self._tickets: dict[str, Ticket] = {}
         self._offers: set[str] = set()
@@ -77,6 +80,7 @@ class Acd:
                 clock.utc_ms(), rest_ms=int(REST_S * 1000), wrapup_ms=longest_wrapup_s * 1000, pause_ms=longest_pause_s * 1000
             )
         )
+        await self.forecast.remember(self._pool)
         self._tasks.start(self.showing.run(), "queue cards")
         self._tasks.start(self._read_mail(), "offers of other workers")
 
@@ -153,6 +157,11 @@ class Acd:
     async def position(self, ticket: Ticket) -> int | None:
         """The caller's place in the line, 1 is next; None when they are not in it."""
         return await self._matching.position(ticket.queue.name, ticket.call)
+
+    async def place(self, ticket: Ticket) -> Place | None:
+        """The caller's place in the line and how long they will wait from now on; None when they are not in it."""
+        position = await self.position(ticket)
+        return None if position is None else Place(position=position, wait=self.forecast.wait(ticket.queue.name, position))
 
     async def explain(self, call: str) -> Explanation:
         """Whom a waiting caller waits for, and what rules each agent out."""
@@ -232,6 +241,7 @@ class Acd:
             )
         )
         if end is OfferEnd.ANSWERED and not outcome.stale:
+            self.forecast.answered(offer.agent, offer.queue, clock.utc_ms())
             self._tickets.pop(offer.call, None)
         self.showing.touch(offer.queue)
         return not outcome.stale
@@ -335,6 +345,7 @@ class Acd:
     def _apply(self, outcome: Outcome) -> None:
         for change in outcome.changes:
             self.showing.changed(change)
+            self.forecast.changed(change)
         for wrapup in outcome.wrapups:
             self.showing.wrapped_up(wrapup)
         for ended in outcome.ended:

@@ -32,6 +32,8 @@ class Showing:
         """Agents as they are, kept true by every change: counts ask no Redis."""
         self.counts: dict[str, dict[str, int]] = {}
         """Queue → state → how many of its agents are in it."""
+        self.waiting: dict[str, int] = {}
+        """Queue → how many wait, as last shown."""
         self.on_staffing: Callable[[str], None] = lambda queue: None
         """Told a queue whose staffing is another: nobody, all paused, or somebody at work."""
         self._dirty_queues: set[str] = set()
@@ -147,6 +149,7 @@ class Showing:
                 self._dirty_queues |= names
                 continue
             for now in shown:
+                self.waiting[now.name] = now.waiting
                 self._board.show(Topic.QUEUES, now.name, {name: getattr(now, name) for name in QueueNow.__struct_fields__})
 
 

@@ -22,6 +22,11 @@ from queues order by name"""
 MEMBERS = """select m.queue, m.agent, m.penalty, m.weight, m.position
 from queue_members m join agents a on a.number = m.agent and a.active order by m.queue, m.position, m.agent"""
 """Which active agent serves which queue."""
+HANDLED = """select q.name, array_agg(c.ms) as lasted_ms from queues q cross join lateral (
+    select talk_ms + hold_ms + wrapup_ms + ring_ms / greatest(offers, 1) as ms from calls
+    where calls.queue = q.name and connected_at is not null and ended_at is not null order by started_at desc limit $1
+) c group by q.name"""
+"""What each queue's last calls took of an agent's time."""
 REASONS = "select name, title_zh, title_en, paid, limit_s, ends, position from pause_reasons order by position, name"
 """Why agents may pause."""
 ADD_AGENT = """insert into agents (number, name, language, sip_password, pin) values ($1, $2, $3, $4, $5)
@@ -58,6 +63,11 @@ async def read_members(pool: asyncpg.Pool) -> list[Member]:
 async def read_reasons(pool: asyncpg.Pool) -> list[PauseReason]:
     """Why agents may pause, in the order in which they are shown."""
     return [PauseReason(**dict(row)) for row in await pool.fetch(REASONS)]
+
+
+async def read_handled(pool: asyncpg.Pool, most: int) -> dict[str, list[int]]:
+    """Queue → what up to ``most`` of its last calls took of an agent's time, milliseconds, the newest first."""
+    return {row["name"]: row["lasted_ms"] for row in await pool.fetch(HANDLED, most)}
 
 
 async def add_agent(pool: asyncpg.Pool, agent: Agent) -> None:

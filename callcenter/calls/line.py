@@ -39,7 +39,8 @@ def longest_s(sounds: Sequence[str]) -> float:
 
 
 @asynccontextmanager
-async def _playing(session: Session, sounds: Sequence[str]) -> AsyncIterator[tuple[Playback, asyncio.Future[None]]]:
+async def playing(session: Session, sounds: Sequence[str]) -> AsyncIterator[tuple[Playback, asyncio.Future[None]]]:
+    """Begin to play to the caller; the future is done at the end, whatever brings it about."""
     playback_id = new_id(Kind.PLAYBACK, clock.utc_ms())
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     session.playbacks[playback_id] = over
@@ -54,7 +55,7 @@ async def play(session: Session, sounds: Sequence[str]) -> None:
     """Play to the caller until the end; keys pressed meanwhile wait."""
     if not sounds:
         return
-    async with _playing(session, sounds) as (_, over), asyncio.timeout(longest_s(sounds)):
+    async with playing(session, sounds) as (_, over), asyncio.timeout(longest_s(sounds)):
         await over
     await session.still_there()
 
@@ -78,7 +79,7 @@ async def gather(session: Session, ask: Gather) -> Digits:
     first: str | None = None
     if ask.barge_in:
         if ask.sounds and session.digits.empty():
-            async with _playing(session, ask.sounds) as (playback, over):
+            async with playing(session, ask.sounds) as (playback, over):
                 first = await _first_key_or_end(session, playback, over, longest_s(ask.sounds))
     else:
         await play(session, ask.sounds)

@@ -18,6 +18,7 @@ class Phase(StrEnum):
     ANNOUNCING = "announcing"
     CONVERSATION = "conversation"
     VOICEMAIL = "voicemail"
+    FAREWELL = "farewell"
     FEATURE = "feature"
     DONE = "done"
 
@@ -25,11 +26,12 @@ class Phase(StrEnum):
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.GREETING: frozenset({Phase.MENU, Phase.QUEUE, Phase.DIRECT, Phase.FEATURE, Phase.DONE}),
     Phase.MENU: frozenset({Phase.QUEUE, Phase.DIRECT, Phase.VOICEMAIL, Phase.DONE}),
-    Phase.QUEUE: frozenset({Phase.ANNOUNCING, Phase.CONVERSATION, Phase.VOICEMAIL, Phase.DONE}),
+    Phase.QUEUE: frozenset({Phase.ANNOUNCING, Phase.CONVERSATION, Phase.QUEUE, Phase.DIRECT, Phase.VOICEMAIL, Phase.FAREWELL, Phase.DONE}),
     Phase.DIRECT: frozenset({Phase.CONVERSATION, Phase.VOICEMAIL, Phase.DONE}),
     Phase.ANNOUNCING: frozenset({Phase.CONVERSATION, Phase.QUEUE, Phase.DONE}),
     Phase.CONVERSATION: frozenset({Phase.DONE}),
     Phase.VOICEMAIL: frozenset({Phase.DONE}),
+    Phase.FAREWELL: frozenset({Phase.DONE}),
     Phase.FEATURE: frozenset({Phase.DONE}),
     Phase.DONE: frozenset(),
 }

@@ -1,52 +1,68 @@
-"""The caller waits, with music, and agents' phones ring until one is answered."""
+"""The caller waits, with music, and agents' phones ring until one is answered.
+
+One inbox, the ticket's, tells all that can happen: offers and their ends (from the match), phones that ring no longer
+(ringing.py), reasons to look at the overflow rules again (overflowing.py), and ``Exit`` from whatever else ends the wait. The
+producers are tasks that live as long as the wait does.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from callcenter.acd.model import EndedOffer, Offer, OfferEnd
 from callcenter.acd.ticket import Ticket
 from callcenter.basics import clock
-from callcenter.basics.errors import AsteriskRefused, NotFound
+from callcenter.basics.errors import NotFound
 from callcenter.basics.tasks import cancel_and_wait
 from callcenter.calls import line
+from callcenter.calls.comforting import Comforting
 from callcenter.calls.greeting import answer
 from callcenter.calls.legs import Leg
+from callcenter.calls.overflowing import Exit, LookAgain, Overflowing, Placed, waited_too_long
 from callcenter.calls.phases import Phase
 from callcenter.calls.ringing import Phones, RingOver
 from callcenter.calls.session import Session
+from callcenter.calls.waiting_sound import WaitingSound
 from callcenter.ledger import events as ledger
 
 
 async def queueing(session: Session) -> Phase:
     """Wait for an agent, as long as the queue allows."""
+    fresh = not session.record.entered_ms
     ticket = await _ticket(session)
     if ticket is None:
         return Phase.DONE
-    why = "abandoned"
+    end: Leg | Exit | None = None
     left_ms: int | None = None
-    music = _Music(session, ticket.queue.music)
+    sound = WaitingSound(session, ticket.queue.music)
+    overflowing = Overflowing(session, ticket)
     answering = session.house.tasks.start(answer(session), f"answer {session.record.id}")
     try:
-        await _take_the_place(session, ticket)
+        end = overflowing.way_out(entering=fresh)
+        if end is None:
+            await _take_the_place(session, ticket)
+            await answering
+            async with _producers(session, ticket, overflowing, sound, fresh=fresh):
+                if not ticket.has_offer:
+                    await sound.start()
+                session.save(queued_ms=ticket.since_ms, entered_ms=ticket.entered_ms)
+                end = await _until_over(session, ticket, sound, overflowing)
+                left_ms = clock.utc_ms()
+                await sound.stop()
         await answering
-        if not ticket.has_offer:
-            await music.start()
-        session.save(queued_ms=ticket.since_ms, entered_ms=ticket.entered_ms)
-        leg = await _until_answered(session, ticket, music)
-        why = "answered" if leg else "timeout"
-        left_ms = clock.utc_ms()
-        await music.stop()
     finally:
-        session.note(ledger.LeftQueue, at_ms=left_ms or session.caller.ended_ms or clock.utc_ms(), queue=ticket.queue.name, why=why)
+        why, to = (end.why, end.to) if isinstance(end, Exit) else ("answered" if end else "abandoned", "")
+        left_ms = left_ms or session.caller.ended_ms or clock.utc_ms()
+        session.note(ledger.LeftQueue, at_ms=left_ms, queue=ticket.queue.name, why=why, to=to)
         await cancel_and_wait(answering)
-        if why != "answered":
-            await session.house.acd.leave(ticket, abandoned=why == "abandoned")
-    if leg is None:
-        session.record = session.record.evolve(voicemail_box=ticket.queue.name, ringing=())
-        return Phase.VOICEMAIL
-    session.record = session.record.evolve(ringing=(), agent=leg.party, other=leg.as_record())
+        if not isinstance(end, Leg):
+            await session.house.acd.leave(ticket, abandoned=end is None)
+    if isinstance(end, Exit):
+        session.record = session.record.evolve(ringing=(), **end.changes)
+        return end.phase
+    session.record = session.record.evolve(ringing=(), agent=end.party, other=end.as_record())
     return Phase.ANNOUNCING if ticket.queue.announce_agent else Phase.CONVERSATION
 
 
@@ -70,46 +86,56 @@ async def _take_the_place(session: Session, ticket: Ticket) -> None:
     await session.house.acd.enqueue(ticket, priority=record.priority, need=record.need, preferred=record.preferred, number=record.number)
 
 
-async def _until_answered(session: Session, ticket: Ticket, music: _Music) -> Leg | None:
-    """Let the phones ring that the match chooses; None when the queue's longest wait is over."""
+@asynccontextmanager
+async def _producers(
+    session: Session, ticket: Ticket, overflowing: Overflowing, sound: WaitingSound, *, fresh: bool
+) -> AsyncIterator[None]:
+    """What watches and speaks while the caller waits."""
+    works = [*overflowing.watching(), *Comforting(session, ticket, sound, fresh=fresh).speaking()]
+    if fresh and not ticket.has_offer:
+        works.append(overflowing.find_place())
+    tasks = [session.house.tasks.start(work, f"waiting {session.record.id}") for work in works]
+    try:
+        yield
+    finally:
+        await cancel_and_wait(*tasks)
+
+
+async def _until_over(session: Session, ticket: Ticket, sound: WaitingSound, overflowing: Overflowing) -> Leg | Exit:
+    """Let the phones ring that the match chooses until one is answered, or until the wait ends otherwise.
+
+    A phone that rings is let ring to its end before an overflow rule counts.
+    """
     limit_s = ticket.queue.max_wait_s
     passed_s = (clock.utc_ms() - ticket.entered_ms) / 1000
     deadline = None if limit_s is None else asyncio.get_running_loop().time() + max(0.0, limit_s - passed_s)
     async with Phones(session, ticket) as phones:
         while True:
+            end: Exit | None = None
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await ticket.inbox.get()
             except TimeoutError:
-                return None
+                return waited_too_long(ticket)
             match message:
                 case Offer():
                     phones.ring(message)
                 case EndedOffer():
                     phones.stop(message.id, message.end)
                 case RingOver(end=OfferEnd.ANSWERED):
+                    await sound.hush()
                     if await phones.won(message):
                         return message.leg
+                    await sound.start()
                 case RingOver():
                     await session.house.acd.offer_ended(message.offer, message.end)
-                    await music.start()
-
-
-class _Music:
-    """Music while waiting, started once and stopped once."""
-
-    def __init__(self, session: Session, music_class: str) -> None:
-        self._session = session
-        self._class = music_class
-        self._on = False
-
-    async def start(self) -> None:
-        if not self._on:
-            self._on = True
-            await self._session.caller.channel.moh_start(self._class)
-
-    async def stop(self) -> None:
-        if self._on:
-            self._on = False
-            with suppress(AsteriskRefused):
-                await self._session.caller.channel.moh_stop()
+                    await sound.start()
+                    end = None if phones.ringing else overflowing.way_out()
+                case LookAgain() if not phones.ringing:
+                    end = overflowing.way_out()
+                case Placed() if not phones.ringing:
+                    end = overflowing.way_out(entering=True, place=message.place)
+                case Exit():
+                    end = message
+            if end:
+                return end

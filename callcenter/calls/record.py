@@ -62,6 +62,10 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The agent whom the caller should get."""
     entered_ms: int = 0
     """Since when the caller waits in this queue."""
+    moves: int = 0
+    """How often an overflow rule has sent the caller from one queue to another."""
+    farewell: str = ""
+    """What the caller is told before the call ends, by the prompt's name without language."""
     ringing: tuple[Ringing, ...] = ()
     """The agents' phones that ring for the waiting caller."""
     agent: str = ""

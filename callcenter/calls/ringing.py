@@ -56,6 +56,11 @@ class Phones:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._stop_all(OfferEnd.CALLER_GONE)
 
+    @property
+    def ringing(self) -> bool:
+        """Whether a phone rings for the caller, or has just been picked up."""
+        return bool(self._rings)
+
     def ring(self, offer: Offer) -> None:
         """Let the phone of an offer ring; its end comes into the ticket's inbox as ``RingOver``."""
         session = self._session

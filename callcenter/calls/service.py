@@ -17,6 +17,7 @@ from callcenter.calls.announcing import announcing
 from callcenter.calls.control import control_of
 from callcenter.calls.conversation import conversation
 from callcenter.calls.direct import direct
+from callcenter.calls.farewell import farewell
 from callcenter.calls.feature import feature
 from callcenter.calls.greeting import greeting
 from callcenter.calls.house import House
@@ -39,6 +40,7 @@ WAYS: Final[dict[Phase, PhaseCoroutine]] = {
     Phase.ANNOUNCING: announcing,
     Phase.CONVERSATION: conversation,
     Phase.VOICEMAIL: voicemail,
+    Phase.FAREWELL: farewell,
     Phase.FEATURE: feature,
 }
 """The coroutine of each phase."""

@@ -21,7 +21,7 @@ NAMES: Final[Mapping[str, str]] = {
     "greeting": N_("Greeting"), "menu": N_("Menu"), "ivr": N_("Menu"), "queue": N_("Waiting"), "offering": N_("Ringing"),
     "direct": N_("Direct call"),
     "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
-    "feature": N_("Feature code"), "fallback": N_("Served without the service"),
+    "feature": N_("Feature code"), "farewell": N_("Farewell"), "fallback": N_("Served without the service"),
     "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
     # states
     "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),
@@ -82,6 +82,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "digits_secret": N_("The caller typed something secret at “%(node)s”"),
     "queued": N_("Began to wait in queue %(queue)s"),
     "left_queue": N_("Left queue %(queue)s: %(why)s"),
+    "left_queue_to": N_("Left queue %(queue)s: %(why)s, to %(to)s"),
+    "wait_promised": N_("At place %(position)s, a wait between %(low_s)s and %(high_s)s s was expected"),
+    "wait_promised_said": N_("At place %(position)s, the caller was told of a wait between %(low_s)s and %(high_s)s s"),
     "offered": N_("The phone of agent %(agent)s rings"),
     "offer_ended": N_("Offer to agent %(agent)s: %(end)s"),
     "announced": N_("The caller heard the number of agent %(agent)s"),
@@ -129,16 +132,32 @@ def _variant(kind: str, event: Mapping[str, Any]) -> str:
         if not event.get("digits"):
             return "digits_secret"
         return kind if event.get("valid") else "digits_invalid"
-    if kind == "announced" and not event.get("complete"):
-        return "announced_partly"
-    if kind == "call_ended" and event.get("witnessed"):
-        return "call_ended_witnessed"
+    for plain, field, wanted, variant in _VARIANTS:
+        if kind == plain and bool(event.get(field)) is wanted:
+            return variant
     return kind
+
+
+_VARIANTS: Final = (
+    ("announced", "complete", False, "announced_partly"),
+    ("left_queue", "to", True, "left_queue_to"),
+    ("wait_promised", "said", True, "wait_promised_said"),
+    ("call_ended", "witnessed", True, "call_ended_witnessed"),
+)
+"""Kind, field, whether it says something, and the variant's name then."""
+_DESTINATIONS: Final[Mapping[str, str]] = {
+    "queue": N_("Queue"), "agent": N_("Agent"), "number": N_("Outside number"), "voicemail": N_("Voicemail"),
+    "announcement": N_("Announcement"), "callback": N_("Callback"),
+}  # fmt: skip
+"""Where a caller goes who leaves a queue, before the colon."""
 
 
 def _said(_: Translate, name: str, value: Any, legs: Mapping[str, str]) -> str:
     if name == "leg":
         return legs.get(str(value), "–")
+    if name == "to":
+        kind, _colon, target = str(value).partition(":")
+        return f"{_(_DESTINATIONS.get(kind, kind))} {target}".strip()[:200]
     if name in _TRANSLATED_FIELDS or (name == "caller" and value == "anonymous"):
         word, colon, who = str(value).partition(":")
         return f"{name_of(_, word)} {who}" if colon else name_of(_, word)

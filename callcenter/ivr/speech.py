@@ -155,6 +155,33 @@ def duration(seconds: int, language: Language) -> Sounds:
     return parts or (*number(0, language), *_named(language, "word/seconds"))
 
 
+def place_in_line(position: int, language: Language) -> Sounds:
+    """A caller's place, 1 is next: 您前面还有两位; you are number 3 in line."""
+    if position <= 1:
+        return _named(language, "next-in-line")
+    counted = _counted(position - 1, language) if language is Language.ZH else number(position, language)
+    return (*_named(language, "word/ahead"), *counted, *_named(language, "word/in-line"))
+
+
+def expected_wait(least: int | None, most: int | None, language: Language) -> Sounds:
+    """A wait in minutes: less than ``most``, between both, or more than ``least``; silence when nothing is known."""
+    if least is None and most == 1:
+        return _named(language, "wait-under-a-minute")
+    if least is None or most is None:
+        limit, word = (most, "word/wait-under") if least is None else (least, "word/wait-over")
+        return () if limit is None else (*_named(language, word), *_minutes(limit, language))
+    return (
+        *_named(language, "word/wait-between"),
+        *_counted(least, language),
+        *_named(language, "word/wait-to"),
+        *_minutes(most, language),
+    )
+
+
+def _minutes(value: int, language: Language) -> Sounds:
+    return (*_counted(value, language), *_measure("minutes", value, language))
+
+
 def money(amount: Decimal, language: Language) -> Sounds:
     """An amount in yuan, rounded half up to the fen; less than one yuan is told in jiao and fen alone."""
     cents = int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))

@@ -109,6 +109,21 @@ class LeftQueue(Happened, frozen=True, kw_only=True, tag="left_queue"):
     queue: str
     why: str
     """answered, abandoned, timeout, overflow, key, closed, full, no_agents."""
+    to: str = ""
+    """Where the caller goes without an agent: ``queue:support``, ``agent:1001``, ``number:…``, ``voicemail:sales`` …."""
+
+
+class WaitPromised(Happened, frozen=True, kw_only=True, tag="wait_promised"):
+    """How long the caller was expected to wait from here on: once when they came, and once when they were told."""
+
+    queue: str
+    low_s: int
+    high_s: int
+    """The expected wait is between both, seconds."""
+    position: int
+    """1 is next."""
+    said: bool = False
+    """Whether the caller heard it."""
 
 
 class Offered(Happened, frozen=True, kw_only=True, tag="offered"):
@@ -248,7 +263,7 @@ class WrapUpEnded(Happened, frozen=True, kw_only=True, tag="wrap_up_ended"):
 
 Event: TypeAlias = (
     CallArrived | LegStarted | LegAnswered | LegEnded | PhaseEntered | LanguageChosen | NodeEntered | DigitsPressed
-    | Queued | LeftQueue | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
+    | Queued | LeftQueue | WaitPromised | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
     | Recovered | CallEnded | AgentChanged | WrapUpEnded
 )  # fmt: skip

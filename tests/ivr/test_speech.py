@@ -98,6 +98,17 @@ def test_durations() -> None:
     assert (zh(speech.duration(0, ZH)), en(speech.duration(90, EN))) == ("零秒", "1 minute 30 seconds")
 
 
+def test_place_and_expected_wait() -> None:
+    assert (zh(speech.place_in_line(1, ZH)), en(speech.place_in_line(1, EN))) == ("您是下一位。", "You are next in line.")
+    assert (zh(speech.place_in_line(3, ZH)), en(speech.place_in_line(3, EN))) == ("您前面还有两位。", "You are number 3 in line.")
+    assert zh(speech.expected_wait(None, 1, ZH)) == "预计等待时间不到一分钟。"
+    assert zh(speech.expected_wait(2, 5, ZH)) == "预计等待时间为两到五分钟"
+    assert en(speech.expected_wait(2, 5, EN)) == "The expected wait is between 2 and 5 minutes"
+    assert zh(speech.expected_wait(60, None, ZH)) == "预计等待时间超过六十分钟"
+    assert en(speech.expected_wait(None, 3, EN)) == "The expected wait is less than 3 minutes"
+    assert speech.expected_wait(None, None, EN) == ()
+
+
 def test_digits_are_read_as_telephone_numbers() -> None:
     assert zh(speech.digits("+86 138-1", ZH)) == "八六幺三八幺"
     assert speech.job_number("1001", EN) == ("en/agents/1001",)
@@ -112,6 +123,8 @@ def test_every_sound_is_in_the_catalogue(language: Language, value: int, day: da
     spoken = (
         speech.number(value, language) + speech.date_of(day, language) + speech.time_of_day(moment, language)
         + speech.duration(value, language) + speech.money(amount, language) + speech.digits(text, language)
+        + speech.place_in_line(abs(value), language) + speech.expected_wait(abs(value), None, language)
+        + speech.expected_wait(None, abs(value), language) + speech.expected_wait(abs(value), abs(value) + 1, language)
     )  # fmt: skip
     assert {sound.removeprefix(f"{language}/") for sound in spoken} <= texts(language).keys()
 
