@@ -22,10 +22,10 @@ from callcenter.acd.matching import Matching
 from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
 from callcenter.asterisk.ami import Ami
-from callcenter.asterisk.render import FallbackQueue, Phone, centre_facts, prepare_folders, reloads, render
+from callcenter.asterisk.render import FallbackQueue, Phone, TrunkOut, centre_facts, prepare_folders, reloads, render
 from callcenter.asterisk.render_values import plain_person
 from callcenter.basics import clock
-from callcenter.basics.errors import AsteriskAway, Bug
+from callcenter.basics.errors import AsteriskAway, BadRequest, Bug
 from callcenter.basics.logs import get_logger
 from callcenter.basics.secrets import secret
 from callcenter.basics.settings import Settings
@@ -81,11 +81,23 @@ async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any)
         ami_password=secret(settings, "ami"),
         phones=tuple(Phone(number=agent.number, name=plain_person(agent.name), sip_password=agent.sip_password) for agent in agents),
         queues=queues,
+        ways_out=await _ways_out(pool),
     )
     prepare_folders(facts)
     changed = await asyncio.to_thread(render, settings.asterisk_dir / "etc", facts)
     await prompts.render_job_numbers(settings.prompts_dir, [agent.number for agent in agents])
     return changed
+
+
+async def _ways_out(pool: asyncpg.Pool) -> tuple[TrunkOut, ...]:
+    """The trunks that take calls out; one that can't stand in Asterisk's configuration takes none, and all else goes on."""
+    found = []
+    for trunk in await lines_store.read_outgoing_trunks(pool):
+        try:
+            found.append(TrunkOut(name=trunk.name, host=trunk.host, port=trunk.port, user=trunk.username, password=trunk.password))
+        except BadRequest as error:
+            _log.error("a trunk can't stand in Asterisk's configuration", trunk=trunk.name, reason=str(error))
+    return tuple(found)
 
 
 class _Worker:
@@ -127,11 +139,21 @@ class _Worker:
         for module in reloads(changed):
             await self.ami.reload(module)
 
-    async def changed(self) -> None:
-        """Numbers, callers or flows were changed: take them over for new calls."""
+    async def load(self) -> None:
+        """Take over numbers, trunks, callers and flows as the database has them."""
         await self.lines.load()
         await self.callers.load()
         await self.flows.load()
+
+    async def changed(self) -> None:
+        """Numbers, trunks, callers or flows were changed: take them over for new calls."""
+        before = self.lines.trunks
+        await self.load()
+        if self.lines.trunks != before:
+            try:
+                await self.render_phones()
+            except AsteriskAway as error:
+                _log.warning("changed trunks wait for Asterisk's next start", reason=str(error))
 
     async def health(self) -> dict[str, Any]:
         """Each part's state: ``ok`` and, where not, what is wrong."""
@@ -188,7 +210,7 @@ async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
         worker.lines = Lines(worker.pool)
         worker.callers = Callers(worker.pool)
         worker.flows = Flows(worker.pool)
-        await worker.changed()
+        await worker.load()
         worker.acd = Acd(
             matching=Matching(worker.redis, new_id(Kind.NODE, clock.utc_ms())), pool=worker.pool, ledger=worker.ledger, board=worker.board
         )
@@ -233,6 +255,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         now=partial(datetime.now, zone),
         is_holiday=is_holiday,
         look_up=lookups.look_up,
+        outside_allowed=tuple(settings.outside_allowed),
         caller_facts=worker.callers.facts,
     )
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)

@@ -73,6 +73,35 @@ class Trunk:
         return tuple(peer for peer in self.peers if not ip_network(peer, strict=False).is_loopback)
 
 
+def endpoint_out(trunk: str) -> str:
+    """The endpoint through which calls go out by a trunk of this name."""
+    return f"out-{trunk}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrunkOut:
+    """A provider that takes calls out; the endpoint is ``endpoint_out(name)``. Nobody is taken for it when calling in."""
+
+    name: str
+    host: str
+    """Host name or IP address to which calls are sent."""
+    port: int = 5060
+    user: str | None = None
+    """User name with which we answer the provider's challenge; None: it does not challenge."""
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check.name("trunk name", self.name)
+        place = f"of trunk {self.name}"
+        check.host(f"destination {place}", self.host)
+        check.port(f"destination port {place}", self.port)
+        if (self.user is None) != (self.password is None):
+            raise BadRequest(f"user and password {place}: give both or neither", field="user")
+        if self.user is not None and self.password is not None:
+            check.provider_user(f"user {place}", self.user)
+            check.secret(f"password {place}", self.password)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FallbackQueue:
     """Who answers a queue's calls while the service is away; Asterisk's own queue is ``fb-<name>``."""
@@ -128,6 +157,8 @@ class CentreFacts:
     timezone: str = "Asia/Shanghai"
     phones: tuple[Phone, ...] = ()
     trunks: tuple[Trunk, ...] = ()
+    ways_out: tuple[TrunkOut, ...] = ()
+    """They send from the first trunk's address."""
     queues: tuple[FallbackQueue, ...] = ()
     """The first one takes calls to numbers that no queue claims."""
 
@@ -155,6 +186,7 @@ class CentreFacts:
         numbers = [phone.number for phone in self.phones]
         _once("phone", numbers)
         _once("trunk", [trunk.name for trunk in self.trunks])
+        _once("trunk out", [trunk.name for trunk in self.ways_out])
         _once("trunk port", [trunk.port for trunk in self.trunks] + [self.sip_port])
         _once("queue", [queue.name for queue in self.queues])
         _once("number of a queue", [number for queue in self.queues for number in queue.numbers])
@@ -182,6 +214,7 @@ def centre_facts(
     ami_password: str,
     phones: tuple[Phone, ...] = (),
     queues: tuple[FallbackQueue, ...] = (),
+    ways_out: tuple[TrunkOut, ...] = (),
     send_to: str | None = None,
     send_to_port: int = 5060,
 ) -> CentreFacts:
@@ -210,6 +243,7 @@ def centre_facts(
         timezone=settings.timezone,
         phones=phones,
         queues=queues,
+        ways_out=ways_out,
         trunks=(
             Trunk(
                 name="main",

@@ -14,18 +14,30 @@ from typing import Final
 import jinja2
 
 from callcenter.asterisk import render_values as check
-from callcenter.asterisk.centre_facts import CentreFacts, FallbackQueue, Phone, Trunk, centre_facts
+from callcenter.asterisk.centre_facts import CentreFacts, FallbackQueue, Phone, Trunk, TrunkOut, centre_facts
 from callcenter.asterisk.music import lay_default_music
 from callcenter.asterisk.witness import rotate_when_large
 from callcenter.basics.errors import SetupFailed
 
-__all__ = ["CentreFacts", "FallbackQueue", "Phone", "Trunk", "centre_facts", "needs_restart", "prepare_folders", "reloads", "render"]
+__all__ = [
+    "CentreFacts",
+    "FallbackQueue",
+    "Phone",
+    "Trunk",
+    "TrunkOut",
+    "centre_facts",
+    "needs_restart",
+    "prepare_folders",
+    "reloads",
+    "render",
+]
 
 _PROJECT: Final = Path(__file__).resolve().parents[2]
 _SOURCES: Final = (_PROJECT / "asterisk-conf", _PROJECT / "dialplan")
 
 _RELOADED_BY: Final = {
     "pjsip_agents.conf": ("res_pjsip.so",),
+    "pjsip_trunks.conf": ("res_pjsip.so",),
     "queues.conf": ("app_queue.so",),
     "extensions.conf": ("pbx_config.so",),
     "entry.conf": ("pbx_config.so",),

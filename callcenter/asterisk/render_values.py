@@ -16,6 +16,7 @@ from callcenter.basics.vocabulary import AGENT_NUMBER, NAME
 
 _PATH: Final = re.compile(r"/[A-Za-z0-9_./+@-]{0,400}")
 _USER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_PROVIDER_USER: Final = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SECRET: Final = re.compile(r"[A-Za-z0-9_.~+/-]{8,128}")
 _DIALLED: Final = re.compile(r"\+?[0-9]{1,31}")
 _PERSON: Final = re.compile(r"[^\W_](?:[\w .'·-]{0,78}[\w.])?")
@@ -48,6 +49,11 @@ def name(field: str, value: str) -> str:
 def user(field: str, value: str) -> str:
     """A user name at ARI, AMI or a provider; BadRequest otherwise."""
     return _matching(field, value, _USER, "a letter, then up to 39 letters, digits, - or _")
+
+
+def provider_user(field: str, value: str) -> str:
+    """A user name at a provider, often a telephone number; BadRequest otherwise."""
+    return _matching(field, value, _PROVIDER_USER, "up to 64 letters, digits, _ . or -, perhaps with a leading +")
 
 
 def secret(field: str, value: str) -> str:

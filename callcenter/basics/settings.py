@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     lookup_hosts: list[HostOrNetwork] = Field(
         [], description="Hosts by name, and networks, that flows' HTTP lookups may ask although they lie inside; none: public ones only."
     )
+    outside_allowed: list[Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")]] = Field(
+        [], description="What a number that a flow builds from a caller's digits may begin with; none: only numbers written in the flow."
+    )
     lay_demo: bool = Field(True, description="Lay the demo centre when the database is empty.")
     log_json: bool = Field(False, description="Log JSON lines instead of text.")
     log_level: str = Field("info", description="debug, info, warning or error.")

@@ -52,5 +52,7 @@ class House:
     """Now, in the centre's zone."""
     is_holiday: Callable[[datetime], bool]
     look_up: Callable[[Lookup], Awaitable[LookedUp]]
+    outside_allowed: tuple[str, ...]
+    """What numbers that flows build from digits may begin with."""
     caller_facts: Callable[[str], CallerFacts]
     """What is known of a caller's number, at once."""

@@ -21,12 +21,14 @@ CAUSES = {"unallocated": 1, "normal": 16, "busy": 17, "congestion": 34}
 class Leg:
     """A channel: its handle, its facts, its two great moments (answered, ended)."""
 
-    def __init__(self, channel: Channel, *, leg: str, name: str, role: LegRole, party: str) -> None:
+    def __init__(self, channel: Channel, *, leg: str, name: str, role: LegRole, party: str, endpoint: str = "") -> None:
         self.channel = channel
         self.leg = leg
         self.name = name
         self.role = role
         self.party = party
+        self.endpoint = endpoint or f"PJSIP/{party}"
+        """What Asterisk dials; an agent's is the phone of that number."""
         self.arrived = asyncio.Event()
         """Set when the channel is in our application: before that Asterisk refuses to dial it."""
         self.answered = asyncio.Event()

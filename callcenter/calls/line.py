@@ -15,6 +15,7 @@ from callcenter.basics.errors import AsteriskAway, AsteriskRefused
 from callcenter.basics.tasks import cancel_and_wait
 from callcenter.basics.vocabulary import Kind, LegRole, new_id
 from callcenter.calls.legs import Leg
+from callcenter.calls.record import CallRecord
 from callcenter.calls.session import Session
 from callcenter.ivr.asks import Digits, Gather
 from callcenter.ivr.catalogue import LONGEST_PROMPT_S
@@ -114,15 +115,15 @@ Rings = Callable[[Leg], None]
 """Told the leg of a phone that is about to ring, so that the record knows of it."""
 
 
-async def ring(session: Session, agent: str, ring_timeout_s: float, leg: Leg, rings: Rings) -> OfferEnd:
-    """Let an agent's phone ring for this call until it is answered or not; the leg is hung up unless it was answered.
+async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, rings: Rings) -> OfferEnd:
+    """Let an agent's phone, or a number outside, ring for this call until it is answered or not; the leg is hung up unless it was.
 
-    ``ring_timeout_s`` in seconds, ``leg`` from ``new_leg``. Returns how it ended; never raises when the phone's side fails.
+    ``ring_timeout_s`` in seconds, ``leg`` of the ``party``, new. Returns how it ended; never raises when the phone's side fails.
     Cancelled, it stops the ringing with the leg's ``give_up_reason``.
     """
     now = clock.utc_ms()
     session.follow(leg)
-    session.note(ledger.LegStarted, at_ms=now, leg=leg.leg, channel=leg.channel.id, role=LegRole.AGENT, party=agent)
+    session.note(ledger.LegStarted, at_ms=now, leg=leg.leg, channel=leg.channel.id, role=leg.role, party=party)
     timed_out = False
     try:
         try:
@@ -132,10 +133,10 @@ async def ring(session: Session, agent: str, ring_timeout_s: float, leg: Leg, ri
         except TimeoutError:
             timed_out = not leg.settled.is_set()
         except AsteriskRefused as error:
-            session.log.info("the agent's phone can't be rung", agent=agent, reason=str(error))
+            session.log.info("the phone can't be rung", role=leg.role, pii_party=party, reason=str(error))
             leg.note_dial_status("CHANUNAVAIL")
         except AsteriskAway as error:
-            session.log.warning("the agent's phone could not be rung", agent=agent, reason=str(error))
+            session.log.warning("the phone could not be rung", role=leg.role, pii_party=party, reason=str(error))
             leg.note_dial_status("CONGESTION")
         if leg.answered.is_set() and not leg.ended.is_set():
             return OfferEnd.ANSWERED
@@ -154,18 +155,24 @@ def new_leg(session: Session, agent: str) -> Leg:
 async def _dial(session: Session, leg: Leg, ring_timeout_s: float, rings: Rings) -> None:
     record = session.record
     await session.house.ari.create_channel(
-        endpoint=f"PJSIP/{leg.party}",
+        endpoint=leg.endpoint,
         channel_id=leg.channel.id,
         originator=session.caller.channel.id,
-        variables={
-            "CONNECTEDLINE(num,i)": record.number,
-            "CONNECTEDLINE(name,i)": record.queue or record.dialled,
-        },
+        variables=_shown_to(leg, record),
     )
     rings(leg)
     async with asyncio.timeout(_ARRIVAL_S):
         await leg.arrived.wait()
-    await leg.channel.dial(session.caller.channel.id, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
+    # Asterisk would show the calling channel's number, whatever was set above.
+    calling = None if leg.role is LegRole.OUTSIDE else session.caller.channel.id
+    await leg.channel.dial(calling, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
+
+
+def _shown_to(leg: Leg, record: CallRecord) -> dict[str, str]:
+    """What the phone that rings shows: agents see the caller, a number outside the centre's own (providers refuse strangers' numbers)."""
+    if leg.role is LegRole.OUTSIDE:
+        return {"CONNECTEDLINE(num,i)": record.dialled}
+    return {"CONNECTEDLINE(num,i)": record.number, "CONNECTEDLINE(name,i)": record.queue or record.dialled}
 
 
 async def give_up(session: Session, leg: Leg) -> None:

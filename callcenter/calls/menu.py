@@ -9,6 +9,7 @@ from callcenter.ivr import asks, interpreter
 from callcenter.ivr.interpreter import Step
 from callcenter.ivr.nodes.base import Facts
 from callcenter.ledger import events as ledger
+from callcenter.lines.choice import may_call
 
 
 async def menu(session: Session) -> Phase:
@@ -64,8 +65,8 @@ def _final(session: Session, final: asks.Ask) -> Phase:
             session.record = session.record.evolve(voicemail_box=final.box)
             return Phase.VOICEMAIL
         case asks.SendToNumber():
-            session.log.warning("flows can't send calls outside yet", flow=session.record.flow)
-            return Phase.DONE
+            session.record = session.record.evolve(outside=final.number if _may_be_called(session, final) else "")
+            return Phase.OUTSIDE
         case asks.HangUp(cause="normal"):
             return Phase.DONE
         case asks.HangUp():
@@ -73,6 +74,15 @@ def _final(session: Session, final: asks.Ask) -> Phase:
             return Phase.DONE
         case _:
             raise AssertionError(f"{type(final).__name__} is no end of a flow")
+
+
+def _may_be_called(session: Session, final: asks.SendToNumber) -> bool:
+    """Whether the flow may call the number; a number of the centre's own would only come back."""
+    own = session.house.lines.route(final.number, session.record.number) is not None
+    may = not own and may_call(final.number, is_built=final.is_built, allowed=session.house.outside_allowed)
+    if not may:
+        session.log.warning("a flow may not call this number", flow=session.record.flow, pii_number=final.number, own=own)
+    return may
 
 
 def _facts(session: Session) -> Facts:

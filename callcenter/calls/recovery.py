@@ -92,8 +92,8 @@ async def _resume(
     for leg in legs:
         if leg in over:
             continue
-        if channels[leg.channel.id].state == "Up":
-            leg.note_answered()
+        if channels[leg.channel.id].state == "Up" and leg.note_answered() and leg is not session.caller:
+            session.note(ledger.LegAnswered, leg=leg.leg)
         with suppress(AsteriskRefused):
             await leg.channel.move(app)
     if not session.caller.ended.is_set():

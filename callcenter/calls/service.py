@@ -23,6 +23,7 @@ from callcenter.calls.greeting import greeting
 from callcenter.calls.house import House
 from callcenter.calls.legs import Leg
 from callcenter.calls.menu import menu
+from callcenter.calls.outside import outside
 from callcenter.calls.phases import Phase
 from callcenter.calls.queueing import queueing
 from callcenter.calls.record import CallRecord, LegRecord
@@ -37,6 +38,7 @@ WAYS: Final[dict[Phase, PhaseCoroutine]] = {
     Phase.MENU: menu,
     Phase.QUEUE: queueing,
     Phase.DIRECT: direct,
+    Phase.OUTSIDE: outside,
     Phase.ANNOUNCING: announcing,
     Phase.CONVERSATION: conversation,
     Phase.VOICEMAIL: voicemail,

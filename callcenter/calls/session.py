@@ -139,7 +139,7 @@ class Session:
         alive = other is not None and not other.ended.is_set()
         if record.phase is Phase.QUEUE and record.ringing:
             record = await self._reset_ringing(record)
-        elif record.phase is Phase.DIRECT and other:
+        elif other and (record.phase is Phase.DIRECT or (record.phase is Phase.OUTSIDE and not other.answered.is_set())):
             await self._hang_up_old(other)
             record = record.evolve(other=None)
         elif record.phase is Phase.ANNOUNCING and not alive:

@@ -65,6 +65,8 @@ class SendToNumber(msgspec.Struct, frozen=True, kw_only=True, tag="number"):
     """The flow ends: an outside number is called."""
 
     number: str
+    is_built: bool = False
+    """Built from a variable: it may hold anything, and is called only where the centre allows it."""
 
 
 class LeaveVoicemail(msgspec.Struct, frozen=True, kw_only=True, tag="voicemail"):

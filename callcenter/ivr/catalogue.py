@@ -22,6 +22,8 @@ _SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "no-agents": ("目前没有坐席在线。", "No agents are available at the moment."),
     "closed": ("现在是非工作时间。", "We are closed at the moment."),
     "out-of-service": ("对不起，您拨打的服务暂时无法使用。", "Sorry, this service is not available at the moment."),
+    "number-busy": ("您拨打的电话正在通话中，请稍后再拨。", "The number you are calling is busy. Please try again later."),
+    "number-unreachable": ("您拨打的电话暂时无法接通。", "The number you are calling can't be reached at the moment."),
     "enter-number": ("请输入号码，以井号键结束。", "Please enter the number, followed by the hash key."),
     "goodbye": ("感谢您的来电，再见。", "Thank you for calling. Goodbye."),
     "voicemail-greeting": ("请在提示音后留言，按井号键结束。", "Please leave a message after the tone. Press hash when you have finished."),

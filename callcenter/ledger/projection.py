@@ -112,6 +112,8 @@ class _State:
         self.bridged: set[str] = set()
         self.held = False
         self.announcing = False
+        self.outside = ""
+        """The leg to a number outside, until it ends."""
         self.queue = ""
         self.agent = ""
 
@@ -133,12 +135,15 @@ class _State:
                 self.announcing = False
             case e.Bridged():
                 self.bridged = set(event.legs)
-            case e.Unbridged() | e.LegEnded():
+            case e.LegStarted() if event.role == LegRole.OUTSIDE:
+                self.outside = event.leg
+            case e.Unbridged():
                 self.bridged.discard(event.leg)
-            case e.Held():
-                self.held = True
-            case e.Retrieved():
-                self.held = False
+            case e.LegEnded():
+                self.bridged.discard(event.leg)
+                self.outside = "" if event.leg == self.outside else self.outside
+            case e.Held() | e.Retrieved():
+                self.held = isinstance(event, e.Held)
             case _:
                 pass
 
@@ -161,11 +166,29 @@ class _State:
             return "queue"
         if self.announcing:
             return "announcing"
-        return {"greeting": "ivr", "menu": "ivr", "feature": "ivr", "voicemail": "voicemail", "direct": "ringing"}.get(self.phase, "other")
+        return _KIND_OF.get("dialling" if self.phase == "outside" and self.outside else self.phase, "other")
 
 
+_KIND_OF: Final = {
+    "greeting": "ivr", "menu": "ivr", "feature": "ivr", "outside": "ivr",
+    "voicemail": "voicemail", "direct": "ringing", "dialling": "ringing",
+}  # fmt: skip
+"""What the call is in a phase where nothing else says so."""
 _TURNS: Final = frozenset(
-    (e.PhaseEntered, e.Queued, e.LeftQueue, e.Offered, e.OfferEnded, e.Announced, e.Bridged, e.Unbridged, e.LegEnded, e.Held, e.Retrieved)
+    (
+        e.PhaseEntered,
+        e.LegStarted,
+        e.Queued,
+        e.LeftQueue,
+        e.Offered,
+        e.OfferEnded,
+        e.Announced,
+        e.Bridged,
+        e.Unbridged,
+        e.LegEnded,
+        e.Held,
+        e.Retrieved,
+    )
 )
 """What changes the state; most else happens within one."""
 _OF_LEGS: Final = frozenset((e.LegStarted, e.LegAnswered, e.LegEnded))

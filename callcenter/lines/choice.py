@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from callcenter.basics.vocabulary import Language
 from callcenter.lines.model import Number
 
 _CHINA: Final = "+86"
+_OUTSIDE: Final = re.compile(r"\+?[0-9]{3,20}")
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,13 @@ def spellings(dialled: str) -> Iterator[str]:
         yield f"0{bare[2:]}"
     if bare.startswith("0"):
         yield f"{_CHINA}{bare[1:]}"
+
+
+def may_call(number: str, *, is_built: bool, allowed: Iterable[str]) -> bool:
+    """Whether a flow may call a number outside: one that an administrator wrote, or one built from digits that begins as ``allowed``."""
+    if not _OUTSIDE.fullmatch(number):
+        return False
+    return not is_built or number.startswith(tuple(allowed))
 
 
 def route(dialled: str, numbers: Mapping[str, Number]) -> Destination | None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncpg
 
 from callcenter.basics.errors import BadRequest, NotFound
-from callcenter.lines.model import Number
+from callcenter.basics.logs import get_logger
+from callcenter.lines.model import Number, Trunk, host_and_port
+
+_log = get_logger(__name__)
 
 NUMBERS = "select number, title, kind, target, language from numbers order by number"
 """Every number."""
 ADD_NUMBER = """insert into numbers (number, title, kind, target, language) values ($1, $2, $3, $4, $5)
 on conflict (number) do nothing returning number"""
 """A new number; no row when it is taken."""
+OUTGOING_TRUNKS = "select name, outbound_host, username, password from trunks where outbound_host is not null order by name"
+"""The trunks that take calls out, in the order in which they are tried."""
 REMOVE_NUMBER = "delete from numbers where number = $1 returning number"
 """The number no longer leads anywhere."""
 
@@ -19,6 +24,19 @@ REMOVE_NUMBER = "delete from numbers where number = $1 returning number"
 async def read_numbers(pool: asyncpg.Pool) -> list[Number]:
     """Every number."""
     return [Number(**dict(row)) for row in await pool.fetch(NUMBERS)]
+
+
+async def read_outgoing_trunks(pool: asyncpg.Pool) -> list[Trunk]:
+    """The trunks that take calls out; one whose address can't be read is logged and left out."""
+    trunks = []
+    for row in await pool.fetch(OUTGOING_TRUNKS):
+        try:
+            host, port = host_and_port(row["outbound_host"])
+        except ValueError as error:
+            _log.error("a trunk's outbound_host is no address", trunk=row["name"], reason=str(error))
+            continue
+        trunks.append(Trunk(name=row["name"], host=host, port=port, username=row["username"], password=row["password"]))
+    return trunks
 
 
 async def add_number(pool: asyncpg.Pool, number: Number) -> None:

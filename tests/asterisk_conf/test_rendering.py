@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from callcenter.asterisk import render as rendering
 from callcenter.asterisk import render_values as check
 from callcenter.asterisk.music import lay_default_music
-from callcenter.asterisk.render import CentreFacts, FallbackQueue, Phone, Trunk, centre_facts, needs_restart, reloads, render
+from callcenter.asterisk.render import CentreFacts, FallbackQueue, Phone, Trunk, TrunkOut, centre_facts, needs_restart, reloads, render
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.settings import Settings
 from tests.asterisk_conf.private_asterisk import example_facts
@@ -57,6 +57,13 @@ def with_trunk(**changed: Any) -> CentreFacts:
     return dataclasses.replace(BASELINE, trunks=(dataclasses.replace(TRUNK, **changed),))
 
 
+WAY_OUT = TrunkOut(name="mobile", host="sip.example.org", user="+861088886666", password="provider-123")
+
+
+def with_way_out(**changed: Any) -> CentreFacts:
+    return dataclasses.replace(BASELINE, ways_out=(dataclasses.replace(WAY_OUT, **changed),))
+
+
 def with_queue(**changed: Any) -> CentreFacts:
     return dataclasses.replace(BASELINE, queues=(dataclasses.replace(QUEUE, **changed), *BASELINE.queues[1:]))
 
@@ -69,6 +76,10 @@ FIELDS: dict[str, Any] = {
     "trunk.host": (lambda value: with_trunk(host=value), "192.0.2.1"),
     "trunk.peers": (lambda value: with_trunk(peers=(value,)), "127.0.0.1/32"),
     "trunk.send_to": (lambda value: with_trunk(send_to=value), "sip.example.org"),
+    "way_out.name": (lambda value: with_way_out(name=value), "mobile"),
+    "way_out.host": (lambda value: with_way_out(host=value), "sip.example.org"),
+    "way_out.user": (lambda value: with_way_out(user=value), "+861088886666"),
+    "way_out.password": (lambda value: with_way_out(password=value), "provider-123"),
     "queue.name": (lambda value: with_queue(name=value), "sales"),
     "queue.members": (lambda value: with_queue(members=("1001", value)), "1002"),
     "queue.numbers": (lambda value: with_queue(numbers=("4000", value)), "+8610"),
@@ -168,6 +179,9 @@ def test_nothing_may_stand_twice_or_point_nowhere() -> None:
         lambda: with_trunk(port=BASELINE.sip_port),
         lambda: with_trunk(peers=()),
         lambda: with_trunk(user="me"),
+        lambda: with_way_out(password=None),
+        lambda: with_way_out(port=0),
+        lambda: dataclasses.replace(BASELINE, ways_out=(WAY_OUT, WAY_OUT)),
         lambda: dataclasses.replace(BASELINE, rtp_end=BASELINE.rtp_start),
         lambda: dataclasses.replace(BASELINE, sip_port=0),
         lambda: dataclasses.replace(BASELINE, prompts_dir=Path("relative")),
@@ -191,6 +205,15 @@ def test_only_what_changes_is_written(tmp_path: Path) -> None:
     after = {name: (tmp_path / "etc" / name).stat().st_ino for name in every}
     assert {name for name in every if before[name] != after[name]} == changed
     assert needs_restart(render(tmp_path / "etc", dataclasses.replace(fewer, sip_port=6060)))
+
+
+def test_a_trunk_for_calls_going_out_is_taken_up_live_and_nobody_is_taken_for_it(tmp_path: Path) -> None:
+    render(tmp_path, BASELINE)
+    changed = render(tmp_path, with_way_out(host="2001:db8::7", port=5080))
+    assert changed == {"pjsip_trunks.conf"} and reloads(changed) == ["res_pjsip.so"] and not needs_restart(changed)
+    text = (tmp_path / "pjsip_trunks.conf").read_text()
+    assert "contact = sip:[2001:db8::7]:5080" in text and "outbound_auth = out-mobile" in text and "identify_by = ip\n" in text
+    assert "type = identify" not in text
 
 
 def test_files_are_for_their_owner_only_even_when_they_were_not(tmp_path: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.calls.books import events, pressed
-from tests.calls.words import heard_prompt
+from tests.calls.words import given_flow, heard_prompt
 from tests.parts.centre import Centre, private_centre
 
 SALES = {"type": "queue", "queue": "sales"}
@@ -23,13 +22,6 @@ async def centre() -> AsyncIterator[Centre]:
     """A centre of this module's own: flows may look things up on this machine."""
     async with private_centre(LOOKUP_HOSTS=json.dumps(["127.0.0.0/8"])) as running:
         yield running
-
-
-async def given_flow(centre: Centre, number: str, **nodes: dict[str, Any]) -> None:
-    """A number that leads into a flow, which begins with its first node."""
-    add = "insert into numbers (number, kind, target, language) values ($1, 'flow', $2, 'zh') on conflict do nothing"
-    await centre.db.execute(add, number, f"flow-{number}")
-    await centre.api("PUT", f"flows/flow-{number}", {"start": next(iter(nodes)), "nodes": nodes})
 
 
 async def test_a_hash_out_of_habit_does_not_answer_the_next_question(centre: Centre) -> None:

@@ -15,6 +15,13 @@ CLOCKS_AGREE_MS = 60
 """Our ledger takes Asterisk's time stamps, in whole milliseconds, of events that follow CEL's by a few."""
 
 
+async def given_flow(centre: Centre, number: str, **nodes: dict[str, Any]) -> None:
+    """A number that leads into a flow, which begins with its first node."""
+    add = "insert into numbers (number, kind, target, language) values ($1, 'flow', $2, 'zh') on conflict do nothing"
+    await centre.db.execute(add, number, f"flow-{number}")
+    await centre.api("PUT", f"flows/flow-{number}", {"start": next(iter(nodes)), "nodes": nodes})
+
+
 def prompt(centre: Centre, name: str) -> Samples:
     return read_wav(centre.var / "prompts" / f"{name}.wav")
 

@@ -134,6 +134,19 @@ def test_the_ends() -> None:
     assert Playbook(flow(a={"type": "hangup", "prompt": ["goodbye"]})) << Say(("zh/goodbye",)) >> Said() << HangUp()
 
 
+@pytest.mark.parametrize(
+    ("number", "asked"),
+    [
+        ("+8613800138000", SendToNumber(number="+8613800138000")),
+        ("{caller}", SendToNumber(number="13800138000", is_built=True)),
+        ("0{caller}", SendToNumber(number="013800138000", is_built=True)),
+        ("+86{caller}1", SendToNumber(number="+86138001380001", is_built=True)),
+    ],
+)
+def test_a_number_is_written_or_built(number: str, asked: SendToNumber) -> None:
+    assert Playbook(flow(a={"type": "number", "number": number})) << asked
+
+
 def test_variables_are_set_and_spoken() -> None:
     raw = flow(
         a={"type": "set", "variables": {"greeting": "{caller}"}, "next": "b"},

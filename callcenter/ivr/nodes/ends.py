@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from callcenter.ivr import asks
-from callcenter.ivr.nodes.base import Context, Move, Node, Piece, Prompt
+from callcenter.ivr.nodes.base import TEMPLATE, Context, Move, Node, Piece, Prompt
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
@@ -38,14 +38,19 @@ class ToAgent(Node):
 
 
 class ToNumber(Node):
-    """An outside number is called."""
+    """An outside number is called: one written here, or one with a ``{variable}`` in it that the centre's settings allow."""
 
     type: Literal["number"]
-    number: Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
+    number: Annotated[str, Field(pattern=r"^\+?(?:[0-9]{3,20}|[0-9]{0,20}\{[a-z][a-z0-9_]{0,39}\}[0-9]{0,20})$")]
+
+    def templates(self) -> Iterator[tuple[str, str]]:
+        """The number."""
+        yield "number", self.number
 
     def enter(self, name: str, context: Context) -> Move:
         """Hand over."""
-        return Move(then=asks.SendToNumber(number=self.number))
+        number = TEMPLATE.sub(lambda match: context.value(match[1]), self.number)
+        return Move(then=asks.SendToNumber(number=number, is_built="{" in self.number))
 
 
 class ToVoicemail(Node):
