@@ -28,6 +28,10 @@ async def outside(session: Session) -> Phase:
     await answer(session)
     if await _was_answered(session):
         return Phase.CONVERSATION
+    for leg in list(session.legs.values()):
+        if leg.role is LegRole.OUTSIDE:
+            # Dialled before the connection to Asterisk was lost, and perhaps ringing still.
+            await session.hang_up(leg)
     end = OfferEnd.UNREACHABLE
     if session.record.outside:
         with suppress(AsteriskRefused):
