@@ -28,8 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 async def centre() -> AsyncIterator[Centre]:
-    """A whole centre with quick queues: phones ring 3 s, wrap-up lasts 1 s."""
+    """A whole centre with quick queues: phones ring 3 s, wrap-up lasts 1 s. At 4011 all phones ring, at 4012 one more every second."""
     async with private_centre() as running:
+        for number, name, strategy in (("4011", "everybody", "ring_all"), ("4012", "one-by-one", "ring_progressive")):
+            await running.db.execute("insert into queues (name, title, strategy, widen_s) values ($1, $1, $2, 1)", name, strategy)
+            await running.db.execute("insert into queue_members (queue, agent) select $1, number from agents where number <= '1004'", name)
+            await running.db.execute("insert into numbers (number, kind, target) values ($1, 'queue', $2)", number, name)
         await running.db.execute("update queues set ring_timeout_s = 3, wrap_up_s = 1")
         await running.worker_killed()
         yield running

@@ -124,7 +124,7 @@ async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, ri
     now = clock.utc_ms()
     session.follow(leg)
     session.note(ledger.LegStarted, at_ms=now, leg=leg.leg, channel=leg.channel.id, role=leg.role, party=party)
-    timed_out = False
+    timed_out = kept = False
     try:
         try:
             await _dial(session, leg, ring_timeout_s, rings)
@@ -138,11 +138,12 @@ async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, ri
         except AsteriskAway as error:
             session.log.warning("the phone could not be rung", role=leg.role, pii_party=party, reason=str(error))
             leg.note_dial_status("CONGESTION")
-        if leg.answered.is_set() and not leg.ended.is_set():
-            return OfferEnd.ANSWERED
+        kept = leg.answered.is_set() and not leg.ended.is_set()
     finally:
-        if not leg.answered.is_set() or leg.ended.is_set():
+        if not kept:
             await give_up(session, leg)
+    if kept:
+        return OfferEnd.ANSWERED
     return end_of_offer(leg.dial_status, leg.cause, timed_out)
 
 
