@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from callcenter.basics import clock
 from callcenter.basics.errors import BadRequest
-from callcenter.console.api.report_models import AgentReportQuery, PeriodQuery, QueueReportQuery
+from callcenter.console.api.report_models import AgentReportQuery, PeriodQuery, PromiseQuery, QueueReportQuery
 from callcenter.console.asking import Ask
 from callcenter.reports import service
 from callcenter.reports.model import Counts, Terms
 from callcenter.reports.periods import midnight
+from callcenter.reports.promise_store import Promises, count_promises
 from callcenter.reports.service_level import FORMULAS, Measure
 
 Q = TypeVar("Q", bound=PeriodQuery)
@@ -71,6 +72,12 @@ async def agent_rows(ask: Ask, query: AgentReportQuery) -> list[service.AgentRow
     zone = zone_of(ask)
     begin, end = period_of(query, zone)
     return await service.report_agents(ask.parts.pool, begin, end, by=query.by, zone=zone, only=query.agent)
+
+
+async def promise_rows(ask: Ask, query: PromiseQuery) -> list[Promises]:
+    """Expected waits against what they became."""
+    begin, end = period_of(query, zone_of(ask))
+    return await count_promises(ask.parts.pool, begin, end, query.queue)
 
 
 async def queue_log(ask: Ask, query: PeriodQuery) -> AsyncGenerator[bytes, None]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from callcenter.basics import clock
 from callcenter.basics.vocabulary import Language
-from callcenter.console.api.report_models import AgentReport, FormulaList, QueueReport
+from callcenter.console.api.report_models import AgentReport, FormulaList, PromiseReport, QueueReport
 from callcenter.console.app import WEB
 from callcenter.console.languages import load
 from callcenter.console.pages.reports import value_text
@@ -49,6 +49,15 @@ async def test_queues(site: Site) -> None:
     assert 0 < rows[""]["formulas"]["erlang_c"]["value"] < 1
     stricter = await _around_now("/api/v1/reports/queues", site, threshold_s="11", queue="sales", by="hour")
     assert [(row["queue"], row["formulas"]["plain_sl"]["part"]) for row in stricter["items"]] == [("sales", 0)]
+
+
+async def test_promised_waits(site: Site) -> None:
+    await tell_answered(site)
+    told = await _around_now("/api/v1/reports/promises", site)
+    PromiseReport.model_validate(told)
+    assert told["items"] == []
+    assert (await site.ask("GET", "/api/v1/reports/promises?queue=Sales")).status == 400
+    assert (await site.ask("GET", "/api/v1/reports/promises", role="agent")).status == 403
 
 
 async def test_agents_and_formulas(site: Site) -> None:

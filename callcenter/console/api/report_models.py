@@ -83,6 +83,32 @@ class AgentReport(Row):
     items: list[AgentReportRow]
 
 
+class PromiseQuery(PeriodQuery):
+    """Promised waits; what is counted is the promises made in the time."""
+
+    queue: str | None = Field(None, pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Only this queue; none: all, and their sum.")
+
+
+class PromiseRow(Row):
+    """Promised against actual waits of a queue; an empty name: all queues."""
+
+    queue: str
+    said: bool = Field(description="True: what callers heard; false: what was expected when each caller came.")
+    promised: int = Field(description="Those whose wait is over.")
+    answered: int = Field(description="Only these have an actual wait.")
+    within: int = Field(description="Waited a time within the range; the range is made so that four of five should.")
+    sooner: int
+    later: int
+    share_within: float | None
+    median_error_ms: int | None = Field(description="Half of the answered waited at most this far from the middle of the range.")
+
+
+class PromiseReport(Row):
+    """The lines of promised against actual waits."""
+
+    items: list[PromiseRow]
+
+
 class FormulaRow(Row):
     """One way to reckon."""
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from callcenter.console import reporting
-from callcenter.console.api.report_models import AgentReport, AgentReportQuery, FormulaList, PeriodQuery, QueueReport, QueueReportQuery
+from callcenter.console.api.report_models import (
+    AgentReport,
+    AgentReportQuery,
+    FormulaList,
+    PeriodQuery,
+    PromiseQuery,
+    PromiseReport,
+    QueueReport,
+    QueueReportQuery,
+)
 from callcenter.console.asking import answer, ask_of
 from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
@@ -48,6 +58,13 @@ async def show_queue_log(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def show_promises(request: web.Request) -> web.StreamResponse:
+    """Promised against actual waits over a time."""
+    ask = ask_of(request)
+    rows = await reporting.promise_rows(ask, reporting.checked(PromiseQuery, dict(request.query)))
+    return answer({"items": [msgspec.to_builtins(row) | {"share_within": row.share_within} for row in rows]})
+
+
 async def list_formulas(request: web.Request) -> web.StreamResponse:
     """Every formula, its source and its text."""
     return answer({"items": reporting.formula_data()})
@@ -67,6 +84,10 @@ ROUTES: Final = (
         doc=Doc(
             summary="app_queue's queue_log, for QueueMetrics, Asternic and the like", query=PeriodQuery, media="text/plain", refusals=(503,)
         ),
+    ),
+    Route(
+        method="GET", path="/api/v1/reports/promises", handler=show_promises, operation=Operation.REPORTS_SEE,
+        doc=Doc(summary="Expected waits against what they became", answer=PromiseReport, query=PromiseQuery, refusals=(503,)),
     ),
     Route(
         method="GET", path="/api/v1/reports/formulas", handler=list_formulas, operation=Operation.REPORTS_SEE,
