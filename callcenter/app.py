@@ -22,6 +22,7 @@ from callcenter.acd.matching import Matching
 from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
 from callcenter.asterisk.ami import Ami
+from callcenter.asterisk.music import music_classes
 from callcenter.asterisk.render import FallbackQueue, Phone, TrunkOut, centre_facts, prepare_folders, reloads, render
 from callcenter.asterisk.render_values import plain_person
 from callcenter.basics import clock
@@ -82,6 +83,7 @@ async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any)
         phones=tuple(Phone(number=agent.number, name=plain_person(agent.name), sip_password=agent.sip_password) for agent in agents),
         queues=queues,
         ways_out=await _ways_out(pool),
+        music=await asyncio.to_thread(music_classes, settings.music_dir),
     )
     prepare_folders(facts)
     changed = await asyncio.to_thread(render, settings.asterisk_dir / "etc", facts)

@@ -133,7 +133,7 @@ class CentreFacts:
     prompts_dir: Path
     """Prompts by language; the fallback announces from ``<language>/fallback/…``."""
     music_dir: Path
-    """Music on hold: each file in it is played, in any order."""
+    """Music on hold: each file in it is played, in any order; each of its folders is a class of its own."""
     voicemail_dir: Path
     """The fallback records messages here, as ``<channel id>.wav``."""
     witness_file: Path
@@ -159,6 +159,8 @@ class CentreFacts:
     trunks: tuple[Trunk, ...] = ()
     ways_out: tuple[TrunkOut, ...] = ()
     """They send from the first trunk's address."""
+    music: tuple[str, ...] = ("default",)
+    """Music classes: ``default``, and folders of ``music_dir``."""
     queues: tuple[FallbackQueue, ...] = ()
     """The first one takes calls to numbers that no queue claims."""
 
@@ -188,6 +190,7 @@ class CentreFacts:
         _once("trunk", [trunk.name for trunk in self.trunks])
         _once("trunk out", [trunk.name for trunk in self.ways_out])
         _once("trunk port", [trunk.port for trunk in self.trunks] + [self.sip_port])
+        _once("music class", self.music)
         _once("queue", [queue.name for queue in self.queues])
         _once("number of a queue", [number for queue in self.queues for number in queue.numbers])
         for queue in self.queues:
@@ -215,6 +218,7 @@ def centre_facts(
     phones: tuple[Phone, ...] = (),
     queues: tuple[FallbackQueue, ...] = (),
     ways_out: tuple[TrunkOut, ...] = (),
+    music: tuple[str, ...] = ("default",),
     send_to: str | None = None,
     send_to_port: int = 5060,
 ) -> CentreFacts:
@@ -224,7 +228,8 @@ def centre_facts(
         data_dir=data_dir,
         asterisk_dir=settings.asterisk_dir,
         prompts_dir=settings.prompts_dir,
-        music_dir=settings.prompts_dir / "music",
+        music_dir=settings.music_dir,
+        music=music,
         voicemail_dir=settings.message_spool,
         witness_file=settings.witness_file,
         cdr_file=settings.asterisk_dir / "log" / "cdr-custom" / "calls.csv",

@@ -12,6 +12,8 @@ import wave
 from pathlib import Path
 from typing import Final
 
+from callcenter.basics.vocabulary import NAME
+
 _RATE: Final = 8000
 _BEAT_S: Final = 0.8
 _DECAY_S: Final = 0.9
@@ -22,9 +24,26 @@ _KEY_HZ: Final = 349.23
 FILE_NAME: Final = "callcenter-default.wav"
 
 
+_SOUND: Final = frozenset({".wav", ".sln", ".alaw", ".ulaw", ".gsm", ".g722"})
+DEFAULT: Final = "default"
+"""The class of the files that lie in the music folder itself."""
+
+
+def music_classes(folder: Path) -> tuple[str, ...]:
+    """The music classes that queues may name: ``default``, and each folder in ``folder`` that has a sound file and a proper name."""
+    if not folder.is_dir():
+        return (DEFAULT,)
+    found = sorted(path.name for path in folder.iterdir() if path.is_dir() and NAME.fullmatch(path.name) and _has_sound(path))
+    return (DEFAULT, *(name for name in found if name != DEFAULT))
+
+
+def _has_sound(folder: Path) -> bool:
+    return any(path.suffix in _SOUND for path in folder.iterdir())
+
+
 def lay_default_music(folder: Path) -> bool:
     """Write the default tune into ``folder`` when no sound file is there; whether it was written."""
-    if any(path.suffix in {".wav", ".sln", ".alaw", ".ulaw", ".gsm", ".g722"} for path in folder.iterdir()):
+    if _has_sound(folder):
         return False
     samples = array.array("h", _samples())
     if sys.byteorder == "big":

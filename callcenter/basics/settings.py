@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         return self.var / "prompts"
 
     @property
+    def music_dir(self) -> Path:
+        """Music on hold: files of the class ``default``, and a folder for each other class."""
+        return self.prompts_dir / "music"
+
+    @property
     def dsn(self) -> str:
         """The Postgres to use: the given one, or the embedded one's socket."""
         return self.postgres_dsn or f"postgresql://callcenter@/callcenter?host={self.var / 'postgres' / 'run'}"

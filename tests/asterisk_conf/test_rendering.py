@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from callcenter.asterisk import render as rendering
 from callcenter.asterisk import render_values as check
-from callcenter.asterisk.music import lay_default_music
+from callcenter.asterisk.music import lay_default_music, music_classes
 from callcenter.asterisk.render import CentreFacts, FallbackQueue, Phone, Trunk, TrunkOut, centre_facts, needs_restart, reloads, render
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.settings import Settings
@@ -248,6 +248,15 @@ def test_addresses_of_the_next_generation_stand_in_brackets(tmp_path: Path) -> N
 def test_every_file_says_who_reads_it() -> None:
     for name, text in rendering._texts(BASELINE, "/srv/etc").items():
         assert text.startswith("; Read by "), name
+
+
+def test_each_folder_with_a_sound_is_a_music_class(tmp_path: Path) -> None:
+    assert music_classes(tmp_path / "none") == ("default",)
+    for name in ("jazz", "empty", "Bad Name"):
+        (tmp_path / name).mkdir()
+    for name in ("jazz", "Bad Name"):
+        (tmp_path / name / "one.wav").touch()
+    assert music_classes(tmp_path) == ("default", "jazz")
 
 
 def test_a_centre_without_music_gets_some_and_one_with_keeps_its_own(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.asterisk_conf.private_asterisk import write_tone
 from tests.calls.books import events
 from tests.calls.waiting_rooms import Room, laid
 from tests.calls.words import heard_prompt, prompt
 from tests.parts.centre import Centre
-from tests.parts.hearing import likeness, loudness
+from tests.parts.hearing import hears_tone, likeness, loudness
 from tests.parts.phone_call import PhoneCall
 from tests.parts.rtp import Samples
 from tests.parts.waiting import until
@@ -32,12 +33,18 @@ WORDY = Room(
     number="4103", queue="wordy", agents=("1002",), rules={"announcements": {"first_after_s": 0, "every_s": 60, "comfort_every_s": 5}}
 )
 
+JAZZY = Room(
+    number="4105",
+    queue="jazzy",
+    rules={"announcements": {"comfort": ["all-busy"], "comfort_every_s": 5}},
+    more={"music": "jazz"},
+)
 LONG = Room(number="4104", queue="long", agents=("1003",), rules={"announcements": {"comfort": ["main-menu"], "comfort_every_s": 5}})
 
 
 @pytest.fixture(scope="module", autouse=True)
 async def rooms(centre: Centre) -> AsyncIterator[None]:
-    async with laid(centre, TOLD, IMPROVING, WORDY, LONG):
+    async with laid(centre, TOLD, IMPROVING, WORDY, LONG, JAZZY):
         yield
 
 
@@ -118,6 +125,22 @@ async def test_a_message_stops_when_a_phone_is_answered(centre: Centre) -> None:
         await call.hang_up()
         await ringing.ended()
         await centre.story(caller.number)
+
+
+async def test_a_queue_has_its_own_music_and_goes_on_with_it_after_a_message(centre: Centre) -> None:
+    folder = centre.var / "prompts" / "music" / "jazz"
+    folder.mkdir()
+    write_tone(folder / "one.wav", 440, 4.0)
+    await centre.api("POST", "agents", {"number": "1077", "name": "Jazz"})
+    assert "jazz" in await centre.asterisk("moh show classes")
+    async with centre.caller() as caller:
+        call = await caller.dial("4105")
+        await call.hears("its own music", lambda heard: hears_tone(heard, 440))
+        comforted = await heard_prompt(centre, call, "zh/all-busy")
+        await call.hears("its own music again", lambda heard: hears_tone(heard[-4000:], 440), since=comforted, timeout_s=4)
+        await call.hang_up()
+        await centre.story(caller.number)
+    await centre.db.execute("update agents set active = false where number = $1", "1077")
 
 
 async def test_the_worker_is_killed_while_it_speaks(centre: Centre) -> None:
