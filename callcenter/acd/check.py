@@ -13,7 +13,7 @@ from callcenter.acd.model import Queue
 from callcenter.acd.opening import is_ever_open
 from callcenter.acd.rules import Overflow, To, When
 from callcenter.basics.errors import BadQueue
-from callcenter.basics.vocabulary import NAME, dialled_number
+from callcenter.basics.vocabulary import NAME
 
 Fault = tuple[str, str]
 _MOST_FAULTS: Final = 50
@@ -22,6 +22,7 @@ _LONGEST: Final = 200
 _MOST_TITLE: Final = 80
 _OFTEN_S: Final = 5
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_OUTSIDE: Final = re.compile(r"\+?[0-9]{3,20}")
 _COUNTED: Final = frozenset({When.WAITED, When.LENGTH, When.EXPECTED_WAIT})
 """Rules that compare with ``than``."""
 _RANGES: Final = {
@@ -189,7 +190,7 @@ def _bad_target(rule: Overflow, own: str, known: Known) -> Iterator[str]:
             yield f"there is no queue {target}"
         case To.AGENT if target not in known.agents:
             yield f"there is no agent {target}"
-        case To.NUMBER if dialled_number(target) is None:
+        case To.NUMBER if not _OUTSIDE.fullmatch(target):
             yield f"{target} is no number"
         case To.VOICEMAIL if target not in {own, *known.queues, *known.agents}:
             yield f"there is no box {target}: boxes have the names of queues and agents"

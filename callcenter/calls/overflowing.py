@@ -150,6 +150,8 @@ def _exit(session: Session, ticket: Ticket, rule: Overflow) -> Exit:
             since_ms = ticket.since_ms if rule.keeps_wait else 0
             changes = {"queue": target, "queued_ms": since_ms, "entered_ms": 0, "moves": session.record.moves + 1}
             return Exit(why=why, to=f"queue:{target}", phase=Phase.QUEUE, changes=changes)
+        case To.NUMBER if session.house.lines.route(target, session.record.number) is None:
+            return Exit(why=why, to=f"number:{target}", phase=Phase.OUTSIDE, changes={"outside": target})
         case To.AGENT:
             return Exit(why=why, to=f"agent:{target}", phase=Phase.DIRECT, changes={"agent": target})
         case To.ANNOUNCEMENT:

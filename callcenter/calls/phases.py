@@ -27,7 +27,18 @@ class Phase(StrEnum):
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.GREETING: frozenset({Phase.MENU, Phase.QUEUE, Phase.DIRECT, Phase.FEATURE, Phase.DONE}),
     Phase.MENU: frozenset({Phase.QUEUE, Phase.DIRECT, Phase.OUTSIDE, Phase.VOICEMAIL, Phase.DONE}),
-    Phase.QUEUE: frozenset({Phase.ANNOUNCING, Phase.CONVERSATION, Phase.QUEUE, Phase.DIRECT, Phase.VOICEMAIL, Phase.FAREWELL, Phase.DONE}),
+    Phase.QUEUE: frozenset(
+        {
+            Phase.ANNOUNCING,
+            Phase.CONVERSATION,
+            Phase.QUEUE,
+            Phase.DIRECT,
+            Phase.OUTSIDE,
+            Phase.VOICEMAIL,
+            Phase.FAREWELL,
+            Phase.DONE,
+        }
+    ),
     Phase.DIRECT: frozenset({Phase.CONVERSATION, Phase.VOICEMAIL, Phase.DONE}),
     Phase.OUTSIDE: frozenset({Phase.CONVERSATION, Phase.DONE}),
     Phase.ANNOUNCING: frozenset({Phase.CONVERSATION, Phase.QUEUE, Phase.DONE}),

@@ -80,7 +80,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is being played to the caller: a worker after us stops it."""
     voicemail_box: str = ""
     outside: str = ""
-    """The number outside that a flow calls; empty when it may not be called."""
+    """The number outside that a flow or an overflow rule calls; empty when it may not be called."""
     talked: bool = False
     held: bool = False
 

@@ -12,6 +12,7 @@ import pytest
 
 from callcenter.acd.opening import HOLIDAY, WEEKDAYS
 from tests.calls.books import events
+from tests.calls.test_outside_numbers import provider, talking
 from tests.calls.waiting_rooms import Room, laid
 from tests.calls.words import heard_prompt
 from tests.parts.centre import Centre
@@ -40,6 +41,7 @@ ROOMS = (
     _room("4121", {"when": "closed", "to": "announcement", "target": "closed"}, agents=("1006",), hours={}),
     _room("4122", {"when": "waited", "than": 1, "to": "queue", "target": "room-4123", "keeps_wait": False}),
     _room("4123", max_wait_s=2),
+    _room("4124", {"when": "waited", "than": 1, "to": "number", "target": "4001"}),
 )
 
 
@@ -122,6 +124,29 @@ async def test_to_an_agent_who_is_not_there_and_so_to_the_agents_mailbox(centre:
         story = await centre.story(caller.number)
     assert _left(story) == [("room-4115", "overflow", "agent:1002")]
     assert events(story, "voicemail_left")[0]["box"] == "1002"
+
+
+async def test_to_a_number_outside(centre: Centre) -> None:
+    async with provider(centre) as out, centre.caller() as caller:
+        call = await caller.dial("4116")
+        there = await out.rings()
+        assert there.invite and "INVITE sip:13800000000@" in there.invite.start
+        await there.answer()
+        await talking(centre, caller, call, there)
+        await call.hang_up()
+        await there.ended()
+        story = await centre.story(caller.number)
+    assert _left(story) == [("room-4116", "overflow", "number:13800000000")]
+    assert story["call"]["outcome"] == "answered"
+
+
+async def test_a_number_of_the_centres_own_is_not_called_as_one_outside(centre: Centre) -> None:
+    async with centre.caller() as caller:
+        call = await caller.dial("4124")
+        await heard_prompt(centre, call, "zh/voicemail-greeting")
+        await call.hang_up()
+        story = await centre.story(caller.number)
+    assert _left(story) == [("room-4124", "overflow", "voicemail:room-4124")]
 
 
 async def test_a_full_queue_says_so_and_hangs_up(centre: Centre) -> None:
