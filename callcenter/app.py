@@ -261,6 +261,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         caller_facts=worker.callers.facts,
     )
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)
+    worker.acd.on_forgotten = worker.calls.save_all
     async with _stage("asterisk"):
         await stack.enter_async_context(worker.ami)
         background(watch_phones(worker.ami, worker.acd), "phones")

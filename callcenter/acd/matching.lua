@@ -28,7 +28,9 @@
 --   back:Q:T   string since when the caller with telephone number T had waited who went away; expires
 --   due        zset   'what:whom' -> ms: what has to happen by itself
 --   mail:W     list   offers for calls of worker W that another worker's step made
---   offers     count  of all offers so far: their ids never repeat
+--   offers     count  of all offers so far, from the moment of the first set-up on: their ids never repeat
+--   configured string there once set up: without it Redis has forgotten everything, and says so
+--   agents, queues  sets of names;  clock  hash  boot, offset: by which a set clock is recognised
 --
 -- Invariants, true whenever a function ends (tests/acd names them alike):
 --   one_call       an agent has at most one offer or conversation
@@ -43,6 +45,7 @@ local STRIDE = 10000
 local DUE_AT_ONCE = 100
 local EXPLAINED = 40
 local MAIL_KEPT_S = 3600
+local CLOCK_STEP_MS = 1000
 
 local DUE = PREFIX .. 'due'
 local function key(kind, name) return PREFIX .. kind .. ':' .. name end
@@ -112,7 +115,7 @@ end
 
 local function tell(number, agent, out, fresh)
   out.changes[#out.changes + 1] = cjson.encode({
-    agent = number, state = agent.state, reason = agent.reason or '', since_ms = tonumber(agent.since), by = agent.by or '', call = agent.call or '',
+    agent = number, state = agent.state, reason = agent.reason or '', since_ms = tonumber(agent.since or 0), by = agent.by or '', call = agent.call or '',
     mode = agent.mode or 'offline', reachable = agent.reachable == '1', until_ms = tonumber(agent['until'] or 0), fresh = fresh,
   })
 end
@@ -467,6 +470,36 @@ local function run_due(now, out, worker)
   widen_rings(callers, now, out, worker)
 end
 
+-- Somebody set the machine's clock: every moment that is kept moves with it. offset: wall clock less monotonic clock, ms, as the
+-- worker sees it on the boot of that name; on another boot the offset means nothing.
+local function follow_clock(now, boot, offset)
+  local known_boot, known = unpack(redis.call('HMGET', PREFIX .. 'clock', 'boot', 'offset'))
+  local by = known_boot == boot and offset - tonumber(known) or 0
+  if known_boot == boot and math.abs(by) < CLOCK_STEP_MS then return end
+  redis.call('HSET', PREFIX .. 'clock', 'boot', boot, 'offset', offset)
+  if by == 0 then return end
+  for _, number in ipairs(redis.call('SMEMBERS', PREFIX .. 'agents')) do
+    local agent = read_hash(key('agent', number))
+    unlist(number, agent)
+    for _, field in ipairs({ 'since', 'until', 'idle_since' }) do
+      local moment = tonumber(agent[field] or 0)
+      if moment > 0 then redis.call('HSET', key('agent', number), field, moment + by) end
+    end
+    agent = read_hash(key('agent', number))
+    if effective(agent) == 'ready' and agent.resting ~= '1' then list_free(number, agent, now) end
+  end
+  for _, queue in ipairs(redis.call('SMEMBERS', PREFIX .. 'queues')) do
+    for _, name in ipairs(redis.call('ZRANGE', key('line', queue), 0, -1)) do
+      local call = read_hash(key('call', name))
+      call.since = tonumber(call.since) + by
+      redis.call('HSET', key('call', name), 'since', call.since, 'entered', tonumber(call.entered) + by)
+      set_order(name, call)
+    end
+  end
+  local due = redis.call('ZRANGE', DUE, 0, -1, 'WITHSCORES')
+  for i = 1, #due, 2 do redis.call('ZADD', DUE, tonumber(due[i + 1]) + by, due[i]) end
+end
+
 local ops = {}
 
 -- A caller begins to wait (again: after a crash, with since and entered kept).
@@ -610,7 +643,10 @@ end
 
 function ops.set_reachable(a, now, out, worker)
   redis.call('HSET', key('agent', a.agent), 'reachable', a.reachable and '1' or '0')
+  local told = #out.changes
   settle_and_match(a.agent, now, 'phone', out, worker)
+  local agent = read_hash(key('agent', a.agent))
+  if #out.changes == told and agent.state then tell(a.agent, agent, out, false) end
 end
 
 -- The agent rings or talks outside any queue, or goes on talking after a crash. Refused while another call has them.
@@ -676,8 +712,35 @@ function ops.repair(a, now)
   end
 end
 
+-- Redis has forgotten everything: agents as the worker remembers them. Nothing of it is told; nobody is matched yet.
+function ops.restore_agents(a, now)
+  for _, agent in ipairs(a.agents) do
+    redis.call('HSET', key('agent', agent.agent), 'mode', agent.mode, 'reason', agent.reason, 'told_reason', agent.reason, 'reachable',
+      agent.reachable and '1' or '0', 'activity', agent.activity, 'call', agent.call, 'state', agent.state, 'since', agent.since_ms,
+      'idle_since', agent.since_ms, 'until', agent.until_ms)
+    if agent.activity == 'wrapup' then schedule('wrapup', agent.agent, agent.until_ms) end
+  end
+end
+
+-- A caller for whom phones ring already, by offers that are to stand.
+function ops.adopt(a, now, out, worker)
+  for _, one in ipairs(a.offers) do
+    redis.call('HSET', key('ring', a.call), one.id, one.agent)
+    redis.call('HSET', key('agent', one.agent), 'activity', 'ringing', 'call', a.call, 'offer', one.id)
+  end
+  local call = { queue = a.queue, since = a.since, priority = a.priority }
+  redis.call('HSET', key('call', a.call), 'queue', a.queue, 'since', a.since, 'entered', a.entered, 'priority', a.priority, 'class', '', 'step', 1,
+    'order', order_of(call), 'steps', cjson.encode(a.steps), 'home', worker, 'number', a.number or '')
+  redis.call('ZADD', key('line', a.queue), order_of(call), a.call)
+  place(a.call, now)
+end
+
 -- What is set up: agents with their skills and queues, queues with their rules. Nobody's call is disturbed.
 function ops.configure(a, now, out, worker)
+  redis.call('SET', PREFIX .. 'offers', now, 'NX')
+  redis.call('SET', PREFIX .. 'configured', '1')
+  redis.call('DEL', PREFIX .. 'queues')
+  for _, queue in ipairs(a.queues) do redis.call('SADD', PREFIX .. 'queues', queue.name) end
   local keep = {}
   for _, agent in ipairs(a.agents) do keep[agent.number] = true end
   for _, number in ipairs(redis.call('SMEMBERS', PREFIX .. 'agents')) do
@@ -718,6 +781,8 @@ end
 
 local function run(keys, args)
   local out, now, worker = new_outcome(), tonumber(args[2]), args[3]
+  if args[1] ~= 'configure' and redis.call('EXISTS', PREFIX .. 'configured') == 0 then return '{"notes":["forgotten"]}' end
+  follow_clock(now, args[5], tonumber(args[6]))
   run_due(now, out, worker)
   ops[args[1]](cjson.decode(args[4]), now, out, worker)
   local due = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2]

@@ -6,7 +6,7 @@ All moments are UTC milliseconds. Raises StoreAway when Redis can't be reached.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from callcenter.acd.classes import Step
+from callcenter.acd.clock_offset import boot_name, offset_ms
 from callcenter.acd.model import Agent, AgentNow, AgentState, Explanation, Member, Mode, Offer, OfferEnd, Outcome, Queue
 from callcenter.basics.errors import StoreAway
 
@@ -31,12 +32,15 @@ class Matching:
     """The atomic match over one Redis; any worker may call any step.
 
     ``worker`` names this worker: offers for its calls that another worker's step makes come by ``mail``. ``source`` is
-    the function library; another version's runs beside it, for both keep the same keys.
+    the function library; another version's runs beside it, for both keep the same keys. ``offset_ms`` says how far the wall
+    clock is from one that nobody sets: every step tells, so that a clock that was set brings nothing about.
     """
 
-    def __init__(self, redis: Redis, worker: str = "worker", source: str = _SOURCE) -> None:
+    def __init__(self, redis: Redis, worker: str = "worker", source: str = _SOURCE, offset_ms: Callable[[], int] = offset_ms) -> None:
         self._redis = redis
         self._worker = worker
+        self._boot = boot_name()
+        self._offset_ms = offset_ms
         self._library = "cc_acd_" + hashlib.sha256(source.encode()).hexdigest()[:12]
         self._code = source.replace("@LIBRARY@", self._library)
 
@@ -60,7 +64,9 @@ class Matching:
             raise StoreAway(f"Redis did not answer {arguments[0]}: {error}") from error
 
     async def _step(self, op: str, now_ms: int, **arguments: Any) -> Outcome:
-        return _decoder.decode(await self._call(self._library, op, now_ms, self._worker, _encoder.encode(arguments)))
+        return _decoder.decode(
+            await self._call(self._library, op, now_ms, self._worker, _encoder.encode(arguments), self._boot, self._offset_ms())
+        )
 
     # What is set up
 
@@ -92,6 +98,33 @@ class Matching:
     async def tick(self, now_ms: int) -> Outcome:
         """Let happen what is due: rings widen, rests, wrap-ups and pauses end."""
         return await self._step("tick", now_ms)
+
+    async def restore_agents(self, now_ms: int, agents: Iterable[AgentNow]) -> Outcome:
+        """After Redis has forgotten everything and was configured: the agents as they were."""
+        going_on = {AgentState.RINGING, AgentState.TALKING, AgentState.WRAPUP}
+        rows = [
+            msgspec.structs.asdict(agent) | {"agent": agent.number, "activity": agent.state if agent.state in going_on else ""}
+            for agent in agents
+        ]
+        return await self._step("restore_agents", now_ms, agents=rows)
+
+    async def adopt(
+        self,
+        now_ms: int,
+        offers: Iterable[Offer],
+        *,
+        call: str,
+        queue: str,
+        steps: Sequence[Step],
+        since_ms: int,
+        entered_ms: int,
+        priority: int = 0,
+        number: str = "",
+    ) -> Outcome:
+        """A caller, as for ``enqueue``, for whom phones ring already."""
+        standing = [{"id": offer.id, "agent": offer.agent} for offer in offers]
+        arguments = {"call": call, "queue": queue, "steps": steps, "since": since_ms, "entered": entered_ms}
+        return await self._step("adopt", now_ms, **arguments, priority=priority, number=number, offers=standing)
 
     # Callers
 

@@ -187,7 +187,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int
     """When a pause or wrap-up is over or should be, UTC milliseconds; 0: no limit."""
     fresh: bool
-    """False when only ``until_ms`` is another."""
+    """False when the state is the same: only ``until_ms`` or ``reachable`` is another."""
 
 
 class WrapUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +213,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def stale(self) -> bool:
         """Whether the step came too late and changed nothing."""
         return "stale" in self.notes
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether Redis has lost everything: the step was not taken."""
+        return "forgotten" in self.notes
 
 
 class AgentNow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -33,7 +33,7 @@ from callcenter.acd.model import (
     Staffing,
 )
 from callcenter.acd.showing import Showing
-from callcenter.acd.ticket import Ticket
+from callcenter.acd.ticket import Ticket, Wanted
 from callcenter.basics import clock
 from callcenter.basics.errors import StoreAway, TooLate
 from callcenter.basics.logs import get_logger
@@ -60,12 +60,15 @@ class Acd:
         self.forecast = Forecast(self.directory, self.showing)
         self._tasks = Tasks("acd")
         self._tickets: dict[str, Ticket] = {}
-        self._offers: set[str] = set()
+        self._offers: dict[str, Offer] = {}
         """Offers that were handed to a call and have not ended."""
         self._due: asyncio.TimerHandle | None = None
         self._due_ms = 0
         self._sweep: asyncio.TimerHandle | None = None
+        self._rebuilding = asyncio.Lock()
         self.on_agents_changed: Callable[[], Awaitable[None]] | None = None
+        self.on_forgotten: Callable[[], None] | None = None
+        """Called when Redis had forgotten everything and knows the match's part again."""
 
     # Set-up
 
@@ -95,6 +98,8 @@ class Acd:
         """Take over what the administrator changed; nobody's call is disturbed."""
         directory = self.directory
         gone = await directory.load(self._pool)
+        if self.showing.now:
+            await self._take(lambda: self._matching.tick(clock.utc_ms()))
         self._apply(await self._matching.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members))
         for number in gone:
             self.showing.forget_agent(number)
@@ -188,19 +193,10 @@ class Acd:
         ``need``: skills asked for, ``preferred``: the caller's own agent, ``number``: for a place kept from an earlier call.
         """
         self._tickets[ticket.call] = ticket
-        steps = steps_of(ticket.queue, need or {}, preferred)
-        outcome = await self._insist(
-            lambda: self._matching.enqueue(
-                clock.utc_ms(),
-                call=ticket.call,
-                queue=ticket.queue.name,
-                steps=steps,
-                since_ms=ticket.since_ms,
-                entered_ms=ticket.entered_ms,
-                priority=priority,
-                number=number if ticket.queue.return_window_s else "",
-            )
+        ticket.wanted = Wanted(
+            steps=steps_of(ticket.queue, need or {}, preferred), priority=priority, number=number if ticket.queue.return_window_s else ""
         )
+        outcome = await self._insist(lambda: self._matching.enqueue(clock.utc_ms(), **_place(ticket)))
         ticket.place_back = "place_back" in outcome.notes
         self.showing.touch(ticket.queue.name)
 
@@ -213,8 +209,7 @@ class Acd:
 
     async def prioritise(self, call: str, priority: int) -> None:
         """Give a waiting caller another priority; TooLate when they no longer wait."""
-        outcome = await self._matching.prioritise(clock.utc_ms(), call, priority)
-        self._apply(outcome)
+        outcome = await self._take(lambda: self._matching.prioritise(clock.utc_ms(), call, priority))
         if outcome.stale:
             raise TooLate("this caller is not waiting")
 
@@ -227,7 +222,6 @@ class Acd:
     async def offer_ended(self, offer: Offer, end: OfferEnd) -> bool:
         """Tell the one end of an offer; False when it had ended before, which changes nothing."""
         follows = CONSEQUENCES[end]
-        self._offers.discard(offer.id)
         outcome = await self._insist(
             lambda: self._matching.offer_end(
                 clock.utc_ms(),
@@ -240,6 +234,7 @@ class Acd:
                 missed=follows.missed,
             )
         )
+        self._offers.pop(offer.id, None)
         if end is OfferEnd.ANSWERED and not outcome.stale:
             self.forecast.answered(offer.agent, offer.queue, clock.utc_ms())
             self._tickets.pop(offer.call, None)
@@ -257,24 +252,24 @@ class Acd:
         self.agent(number)
         known = self.directory.reason(reason)
         limit_s = known.limit_s if known and known.limit_s else 0
-        outcome = await self._matching.set_mode(
-            clock.utc_ms(),
-            agent=number,
-            mode=mode,
-            reason=(known.name if known else reason[:80]) if mode is Mode.PAUSED else "",
-            by=by,
-            pause_ms=limit_s * 1000,
-            ends=bool(known and known.ends),
+        await self._take(
+            lambda: self._matching.set_mode(
+                clock.utc_ms(),
+                agent=number,
+                mode=mode,
+                reason=(known.name if known else reason[:80]) if mode is Mode.PAUSED else "",
+                by=by,
+                pause_ms=limit_s * 1000,
+                ends=bool(known and known.ends),
+            )
         )
-        self._apply(outcome)
         return await self.agent_now(number)
 
     async def extend_wrap_up(self, number: str) -> AgentNow:
         """More time for the after-call work, as much as the most generous of the agent's queues gives; TooLate when it is over."""
         self.agent(number)
         extra_s = max((self.directory.queues[name].wrap_up_extra_s for name in self.directory.serves.get(number, ())), default=0)
-        outcome = await self._matching.extend_wrapup(clock.utc_ms(), number, extra_s * 1000)
-        self._apply(outcome)
+        outcome = await self._take(lambda: self._matching.extend_wrapup(clock.utc_ms(), number, extra_s * 1000))
         if outcome.stale:
             raise TooLate("there is no wrap-up to prolong")
         return await self.agent_now(number)
@@ -311,18 +306,48 @@ class Acd:
 
     # What every step brings with it
 
+    async def _take(self, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Take a step; when Redis has forgotten everything, tell it all again first."""
+        outcome = await step()
+        if outcome.forgotten:
+            async with self._rebuilding:
+                outcome = await step()
+                if outcome.forgotten:
+                    await self._rebuild()
+                    outcome = await step()
+        self._apply(outcome)
+        return outcome
+
+    async def _rebuild(self) -> None:
+        """What is set up, the agents as they are shown, the callers of this worker in their places with the offers that are out."""
+        _log.warning("Redis has forgotten everything; it is told again", callers=len(self._tickets), agents=len(self.showing.now))
+        agents = list(self.showing.now.values())
+        directory, match = self.directory, self._matching
+        await match.configure(clock.utc_ms(), (), directory.queues.values(), ())
+        await match.restore_agents(clock.utc_ms(), agents)
+        for ticket in tuple(self._tickets.values()):
+            if offers := [offer for offer in self._offers.values() if offer.call == ticket.call]:
+                self._apply(await match.adopt(clock.utc_ms(), offers, **_place(ticket)))
+            else:
+                self._apply(await match.enqueue(clock.utc_ms(), **_place(ticket)))
+        self._apply(await match.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members))
+        for now in tuple(self.showing.now.values()):
+            self.showing.show_agent(now)
+        self.showing.touch(*directory.queues)
+        if self.on_forgotten:
+            self.on_forgotten()
+
     async def _insist(self, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Take a step that must not be lost, trying again while Redis is away."""
         delay_s = _RETRY_FIRST_S
         while True:
             try:
-                outcome = await step()
+                outcome = await self._take(step)
             except StoreAway as error:
                 _log.warning("the match waits for Redis", reason=str(error), again_in_s=delay_s)
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _RETRY_MOST_S)
             else:
-                self._apply(outcome)
                 if delay_s > _RETRY_FIRST_S:
                     self._sweep_soon()
                 return outcome
@@ -349,7 +374,7 @@ class Acd:
         for wrapup in outcome.wrapups:
             self.showing.wrapped_up(wrapup)
         for ended in outcome.ended:
-            self._offers.discard(ended.id)
+            self._offers.pop(ended.id, None)
             if ticket := self._tickets.get(ended.call):
                 ticket.hand(ended)
         for offer in outcome.offers:
@@ -363,7 +388,7 @@ class Acd:
         if ticket is None:
             self._tasks.start(self.offer_ended(offer, OfferEnd.CALLER_GONE), f"no ticket {offer.id}")
         else:
-            self._offers.add(offer.id)
+            self._offers[offer.id] = offer
             ticket.hand(offer)
 
     def _staffing_changed(self, queue: str) -> None:
@@ -395,3 +420,17 @@ class Acd:
     def _ring_due(self) -> None:
         self._due, self._due_ms = None, 0
         self._tasks.start(self._insist(lambda: self._matching.tick(clock.utc_ms())), "what is due")
+
+
+def _place(ticket: Ticket) -> dict[str, Any]:
+    """A caller's place, as the match takes it."""
+    wanted = ticket.wanted
+    return {
+        "call": ticket.call,
+        "queue": ticket.queue.name,
+        "steps": wanted.steps,
+        "since_ms": ticket.since_ms,
+        "entered_ms": ticket.entered_ms,
+        "priority": wanted.priority,
+        "number": wanted.number,
+    }

@@ -5,7 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
+from callcenter.acd.classes import Step
 from callcenter.acd.model import EndedOffer, Offer, Queue
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the place was taken with, so that it can be taken again."""
+
+    steps: tuple[Step, ...] = ()
+    priority: int = 0
+    number: str = ""
 
 
 class Ticket:
@@ -22,6 +33,7 @@ class Ticket:
         """Whether the caller got back the place of an earlier call."""
         self.staffing_changed = asyncio.Event()
         """Set when the queue has nobody, only paused agents, or somebody at work again: overflow rules look again."""
+        self.wanted = Wanted()
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         """Offers and ends of offers; the call adds what else ends or changes its waiting."""
 

@@ -142,6 +142,11 @@ class Calls:
             session.follow(Leg.of(other, ari_.channel(other.channel)))
         return session
 
+    def save_all(self) -> None:
+        """Save every call's record and show it, as when Redis has forgotten everything."""
+        for session in self.sessions.values():
+            session.save()
+
     def start(self, session: Session) -> None:
         """Let a session live."""
         call = session.record.id

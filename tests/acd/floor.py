@@ -29,8 +29,9 @@ class Floor:
 
     def __init__(self, redis: Redis, worker: str = "one") -> None:
         self.redis = redis
-        self.matching = Matching(redis, worker)
         self.now = 1_000_000
+        self.clock_set_by_ms = 0
+        self.matching = Matching(redis, worker, offset_ms=lambda: self.clock_set_by_ms)
         self.queues: dict[str, Queue] = {}
 
     async def open(self, queues: Iterable[Queue] = (), agents: Iterable[Agent] = (), members: Iterable[Member] | None = None) -> Self:
@@ -48,6 +49,11 @@ class Floor:
 
     def later(self, seconds: float) -> None:
         self.now += round(seconds * 1000)
+
+    def set_clock(self, by_s: float) -> None:
+        """Somebody sets the machine's clock."""
+        self.later(by_s)
+        self.clock_set_by_ms += round(by_s * 1000)
 
     async def ready(self, *agents: str) -> list[Offer]:
         """Ready one after the other, a second apart."""
