@@ -70,7 +70,7 @@ class PhaseEntered(Happened, frozen=True, kw_only=True, tag="phase_entered"):
     """The call went into its next phase."""
 
     phase: str
-    """greeting, menu, queue, direct, outside, offering, announcing, conversation, voicemail, fallback, done."""
+    """greeting, menu, queue, direct, outside, announcing, conversation, voicemail, farewell, feature, fallback, done."""
 
 
 class LanguageChosen(Happened, frozen=True, kw_only=True, tag="language_chosen"):

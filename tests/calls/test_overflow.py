@@ -41,6 +41,7 @@ ROOMS = (
     _room("4121", {"when": "closed", "to": "announcement", "target": "closed"}, agents=("1006",), hours={}),
     _room("4122", {"when": "waited", "than": 1, "to": "queue", "target": "room-4123", "keeps_wait": False}),
     _room("4123", max_wait_s=2),
+    _room("4125", {"when": "waited", "than": 1, "to": "voicemail"}, agents=("1007",)),
     _room("4124", {"when": "waited", "than": 1, "to": "number", "target": "4001"}),
 )
 
@@ -179,6 +180,32 @@ async def test_a_long_expected_wait_and_so_to_a_mailbox(centre: Centre) -> None:
     assert _left(story) == [("room-4118", "overflow", "voicemail:1003")]
     (promised,) = events(story, "wait_promised")
     assert promised["high_s"] >= 60
+
+
+async def test_a_phone_that_rings_may_still_be_answered_when_the_time_is_over(centre: Centre) -> None:
+    async with centre.ready_agent("1007") as agent, centre.caller() as caller:
+        call = await caller.dial("4125")
+        ringing = await agent.rings()
+        over = time.monotonic() + 1.5
+        await until("the time of the rule", lambda: time.monotonic() > over)
+        await ringing.answer()
+        await centre.phase_of(caller.number, "conversation")
+        await call.hang_up()
+        await ringing.ended()
+        story = await centre.story(caller.number)
+    assert _left(story) == [("room-4125", "answered", "")]
+
+
+async def test_a_phone_that_rang_in_vain_when_the_time_is_over(centre: Centre) -> None:
+    async with centre.ready_agent("1007") as agent, centre.caller() as caller:
+        call = await caller.dial("4125")
+        ringing = await agent.rings()
+        assert await ringing.ended(6) == 487
+        await heard_prompt(centre, call, "zh/voicemail-greeting")
+        await call.hang_up()
+        story = await centre.story(caller.number)
+    assert _left(story) == [("room-4125", "overflow", "voicemail:room-4125")]
+    assert [event["end"] for event in events(story, "offer_ended")] == ["timed_out"]
 
 
 async def test_the_last_agent_pauses(centre: Centre) -> None:
