@@ -264,7 +264,7 @@ local function offer(name, number, now, out, worker)
   end
   if strategy == 'ring_progressive' then schedule('widen', name, now + tonumber(facts[3])) end
   local told = cjson.encode({
-    id = id, call = name, queue = queue, agent = number, because = because(call, class, number, agent, strategy, rivals, now),
+    id = id, call = name, queue = queue, agent = number, made_ms = now, because = because(call, class, number, agent, strategy, rivals, now),
   })
   if #found > 0 then told = told:sub(1, -2) .. ',"considered":' .. cjson.encode(found) .. '}' end
   if (call.home or '') == worker then

@@ -159,6 +159,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     queue: str
     agent: str
+    made_ms: int = 0
+    """When it was made, UTC milliseconds; 0: by a worker before us."""
     because: tuple[str, ...] = ()
     considered: tuple[Considered, ...] = ()
     """Every member of a queue of up to 40; of larger queues nobody."""

@@ -83,6 +83,8 @@ AMI_ACTIONS: Final = _tally("ami_actions", "AMI actions by how they ended.", "ac
 QUEUE_WAITING: Final = _gauge("queue_waiting", "Callers who wait now.", "queue")
 QUEUE_LONGEST_WAIT_S: Final = _gauge("queue_longest_wait_seconds", "How long the first in the queue has waited.", "queue")
 AGENTS: Final = _gauge("agents", "Agents by state.", "state")
+PAIRS_STANDING: Final = _gauge("pairs_standing", "Classes in which a caller waits beside a free agent: 0 unless the match is broken.")
+OFFER_S: Final = _histogram("offer_seconds", "From the match until Asterisk has the agent's phone to ring.", _QUICK_S)
 OFFERS_ENDED: Final = _tally("offers_ended", "Offers to agents by how they ended.", "end")
 
 # What is written

@@ -11,7 +11,7 @@ import msgspec
 
 from callcenter.acd.model import Offer, OfferEnd
 from callcenter.acd.ticket import Ticket
-from callcenter.basics import clock
+from callcenter.basics import clock, metrics
 from callcenter.basics.tasks import cancel_and_wait
 from callcenter.calls import line
 from callcenter.calls.legs import Leg
@@ -131,5 +131,7 @@ class Phones:
         return first
 
     def _is_ringing(self, ring: _Ring) -> None:
+        if ring.offer.made_ms:
+            metrics.OFFER_S.observe(max(0, clock.utc_ms() - ring.offer.made_ms) / 1000)
         ringing = Ringing(offer=ring.offer.id, agent=ring.offer.agent, leg=ring.leg.as_record())
         self._session.save(ringing=(*self._session.record.ringing, ringing))

@@ -30,6 +30,9 @@ class AsksAcd(Protocol):
     async def agents_changed(self) -> None:
         """Agents were added or retired: load them and let their phones be set up."""
 
+    async def broken_pairs(self) -> Sequence[str]:
+        """Classes in which a caller waits beside a free agent."""
+
 
 class AsksCalls(Protocol):
     """What the console asks of the calls that are up."""

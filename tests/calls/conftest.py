@@ -11,12 +11,13 @@ from tests.parts.centre import Centre
 
 @pytest.fixture(autouse=True)
 async def empty_house(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """After each test: no channel, no bridge, no call record, no open call; everyone offline."""
+    """After each test: no channel, no bridge, no call record, no open call; no caller ever waited beside a free agent; everyone offline."""
     yield
     if "centre" not in request.fixturenames:
         return
     centre: Centre = request.getfixturevalue("centre")
     await centre.is_ready()
+    assert "callcenter_pairs_standing 0.0" in (await centre.metrics())
     try:
         await centre.is_empty()
     finally:

@@ -42,6 +42,7 @@ async def test_a_call_is_counted_all_along_its_way(centre: Centre) -> None:
         'callcenter_calls_arrived_total{direction="inbound"}': 1,
         'callcenter_calls_ended_total{outcome="answered"}': 1,
         'callcenter_offers_ended_total{end="answered"}': 1,
+        "callcenter_offer_seconds_count": 1,
         'callcenter_call_wait_seconds_count{end="answered",queue="sales"}': 1,
         "callcenter_recordings_stored_total": 1,
         "callcenter_recording_encode_seconds_count": 1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import timeit
 
 from callcenter.basics import metrics
 from callcenter.ledger.counting import Counting
@@ -56,15 +55,3 @@ def test_a_call_is_counted_once_and_its_wait_is_its_wait() -> None:
     assert [_value(line) - old for line, old in zip(lines, before, strict=True)] == [1, 1, 1, 1, 3]
     counting.count([LeftQueue(id="7", at_ms=9000, call="of a worker before", queue="q", why="answered")])
     assert _value(lines[3]) - before[3] == 1
-
-
-def test_what_is_counted_costs_next_to_nothing() -> None:
-    """Generous limits, the best of several tries: measured 0.15 µs an ARI event, 3 µs a call."""
-
-    def event() -> None:
-        metrics.ARI_EVENTS[type(metrics).__name__] += 1
-
-    counting = Counting()
-    assert min(timeit.repeat(event, number=10_000, repeat=20)) / 10_000 < 1e-6
-    assert min(timeit.repeat(lambda: counting.count(WHOLE_CALL), number=1000, repeat=20)) / 1000 < 20e-6
-    del metrics.ARI_EVENTS[type(metrics).__name__]

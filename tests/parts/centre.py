@@ -210,6 +210,11 @@ class Centre:
                 raise Refused(answer.status, await answer.text())
             return await answer.json() if "json" in answer.content_type else await answer.read()
 
+    async def metrics(self) -> str:
+        """What /metrics says."""
+        async with self._http.get(f"{self.url}/metrics") as answer:
+            return await answer.text()
+
     async def live_call(self, caller: str) -> dict[str, Any] | None:
         """The call of a caller as the live screen shows it now."""
         calls: list[dict[str, Any]] = (await self.api("GET", "live"))["calls"]

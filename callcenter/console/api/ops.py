@@ -53,6 +53,7 @@ async def _take_stock(ask: Ask) -> None:
     metrics.LEDGER_BACKLOG.set(ask.parts.ledger.backlog())
     metrics.LEDGER_DELAYED.set(ask.parts.ledger.delayed)
     metrics.RECORDING_BACKLOG.set(ask.parts.recordings.backlog())
+    metrics.PAIRS_STANDING.set(len(await ask.parts.acd.broken_pairs()))
     metrics.AGENTS.clear()
     for agent in board[Topic.AGENTS].values():
         metrics.AGENTS.labels(agent.get("state", "")).inc()
