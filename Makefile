@@ -18,7 +18,7 @@ check: ## ruff, format, mypy and the arrows between rooms
 	@$(PYTHON) -m mypy
 	@var/venv/bin/lint-imports --no-cache
 
-bench: ## The benchmarks; results as JSON in var/bench/
+bench: ## The benchmarks against the goals; results as JSON in var/bench/, "python -m tests.bench --report" tells them in docs/
 	@scripts/setup test && exec $(PYTHON) -m tests.bench
 
 doctor: ## What this machine lacks, and how to cure it

@@ -1,33 +1,45 @@
-"""``python -m tests.bench [--quick] [--rate N] [--seconds N]``: run the benchmarks, write var/bench/*.json, say whether goals are met."""
+"""``python -m tests.bench [--only NAME] [--quick] [--report]``: run the benchmarks, keep what they found in var/bench/NAME.json,
+say whether goals are met. ``--report`` runs nothing and writes docs/performance.md from what is kept."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from tests.bench.call_path import Load, measure
-from tests.parts.centre import REPOSITORY
+from tests.bench import call_path, matching, next_call, no_answer, report, ring_all
+from tests.bench.results import keep, missed
+
+BENCHES: dict[str, Callable[[bool], Awaitable[dict[str, Any]]]] = {
+    "matching": matching.measure,
+    "next-call": next_call.measure,
+    "no-answer": no_answer.measure,
+    "ring-all": ring_all.measure,
+    "call-path": call_path.measure,
+}
 
 
 def main() -> int:
     """0 when every goal is met."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 seconds instead of 60")
-    parser.add_argument("--rate", type=int, default=40, help="calls per second")
-    parser.add_argument("--seconds", type=int, default=60, help="how long")
+    parser.add_argument("--only", choices=BENCHES, action="append", help="this one; may be given more than once")
+    parser.add_argument("--quick", action="store_true", help="a short look; not kept")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md from the runs that are kept")
     asked = parser.parse_args()
-    load = Load(calls_per_s=asked.rate, for_s=10 if asked.quick else asked.seconds)
-    print(f"{load.calls_per_s} calls/s for {load.for_s} s against a centre of its own …", file=sys.stderr, flush=True)
-    report = asyncio.run(measure(load))
-    target = REPOSITORY / "var" / "bench" / "call-path.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report, indent=2))
-    missed = [name for name, met in report["goal"].items() if not met]
-    print(f"{target}: " + ("every goal met" if not missed else "missed: " + ", ".join(missed)), file=sys.stderr)
-    return 1 if missed else 0
+    if asked.report:
+        print(report.write(list(BENCHES)))
+        return 0
+    failed = 0
+    for name in asked.only or BENCHES:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        run = asyncio.run(BENCHES[name](asked.quick))
+        if not asked.quick:
+            keep(name, run)
+        print("\n".join(report.summary(name, run)), flush=True)
+        failed += bool(missed(run))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

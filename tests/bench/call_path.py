@@ -6,22 +6,20 @@ processor time under 5 ms a call.
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-import sys
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.bench import wire
+from tests.bench.results import below, holds, run_of, spread
+from tests.bench.stage import Line, everyone_ready, lay
 from tests.parts import machine
-from tests.parts.centre import REPOSITORY, Centre, private_centre
+from tests.parts.centre import Centre, private_centre
 from tests.parts.sipp import Sipp, sipp
-from tests.parts.waiting import until
 
-AGENTS = 200
-QUEUE, NUMBER = "bench", "4900"
+LINE = Line("bench", "4900", [str(7001 + n) for n in range(200)])
 
 
 @dataclass(frozen=True)
@@ -37,73 +35,37 @@ class Load:
         return self.calls_per_s * self.for_s
 
 
-async def lay_bench(centre: Centre) -> dict[str, str]:
-    """Add the bench's agents, queue and number, and start the centre again with them; returns the agents' SIP passwords."""
-    passwords = {str(7001 + n): secrets.token_hex(12) for n in range(AGENTS)}
-    async with centre.db.acquire() as db, db.transaction():
-        await db.executemany(
-            "insert into agents (number, name, sip_password, pin) values ($1, 'bench', $2, $3)",
-            [(number, password, number) for number, password in passwords.items()],
-        )
-        await db.execute(
-            "insert into queues (name, title, announce_agent, record_calls, wrap_up_s) values ($1, 'bench', false, false, 0)", QUEUE
-        )
-        await db.executemany("insert into queue_members (queue, agent) values ($1, $2)", [(QUEUE, number) for number in passwords])
-        await db.execute("insert into numbers (number, title, kind, target) values ($1, 'bench', 'queue', $2)", NUMBER, QUEUE)
-    await centre.stop()
-    await centre.start()
-    return passwords
-
-
-async def everyone_ready(centre: Centre, numbers: list[str]) -> None:
-    """Make all agents ready and wait until the centre sees them so."""
-    for first in range(0, len(numbers), 20):
-        await asyncio.gather(*(centre.set_state(number, "ready") for number in numbers[first : first + 20]))
-
-    async def ready() -> bool:
-        agents = (await centre.api("GET", "live"))["agents"]
-        return sum(agent["state"] == "ready" for agent in agents) >= len(numbers)
-
-    await until("all agents ready", ready, 30, every_s=0.5)
-
-
-async def measure(load: Load) -> dict[str, Any]:
+async def measure(quick: bool) -> dict[str, Any]:
     """Run the load against a private centre and report."""
+    load, before = Load(for_s=10 if quick else 60), os.getloadavg()[0]
     async with private_centre(LOG_LEVEL="warning", LAY_DEMO="true") as centre:
-        agents = await lay_bench(centre)
+        agents = await lay(centre, LINE)
         scratch = centre.folder / "bench"
         scratch.mkdir()
         async with sipp("agent_answers", scratch, server=centre.sip, agents=agents) as phones:
             await everyone_ready(centre, list(agents))
-            return await _under_load(centre, phones, load, scratch)
+            return await _under_load(centre, phones, load, scratch, before)
 
 
-async def _under_load(centre: Centre, phones: Sipp, load: Load, scratch: Path) -> dict[str, Any]:
+async def _under_load(centre: Centre, phones: Sipp, load: Load, scratch: Path, before: float) -> dict[str, Any]:
     callers = Sipp("caller_talks_and_hangs_up", scratch)
     notes = scratch / "wire.jsonl"
-    listener = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.wire", str(centre.trunk[1]), str(phones.port), str(notes),
-        cwd=REPOSITORY, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert listener.stdout is not None and listener.stdin is not None
-    if await asyncio.wait_for(listener.stdout.readline(), 10) != b"listening\n":
-        raise SystemExit("The wire can't be listened to: run the benchmark as root (CAP_NET_RAW).")
     house = machine.household(centre.supervisor_pid, centre.worker_pid)
-    before, began = house.cpu_s(), datetime.now(UTC)
     host, port = centre.trunk
-    await callers.start(
-        "-r", str(load.calls_per_s), "-m", str(load.calls), "-l", "1000", "-d", str(load.talk_ms), "-s", NUMBER, f"{host}:{port}",
-        caller="1380[call_number]",
-    )  # fmt: skip
-    code = await callers.ended(load.for_s + 60)
-    after = house.cpu_s()
-    await centre.is_empty(30)
-    listener.stdin.close()
-    await asyncio.wait_for(listener.wait(), 10)
+    async with wire.listening(notes, port, phones.port):
+        spent, began = house.cpu_s(), datetime.now(UTC)
+        await callers.start(
+            "-r", str(load.calls_per_s), "-m", str(load.calls), "-l", "1000", "-d", str(load.talk_ms), "-s", LINE.number, f"{host}:{port}",
+            caller="1380[call_number]",
+        )  # fmt: skip
+        code = await callers.ended(load.for_s + 60)
+        after = house.cpu_s()
+        await centre.is_empty(30)
     counts = callers.counts()
     booked = await _booked(centre, began)
     delays = wire.delays_ms(notes, port, phones.port)
-    return _report(load, counts=counts, code=code, delays=delays, used={k: after[k] - before[k] for k in after}, booked=booked)
+    used = {name: after[name] - spent[name] for name in after}
+    return _report(load, counts=counts | {"sipp_exit": code}, delays=delays, used=used, booked=booked, before=before)
 
 
 async def _booked(centre: Centre, began: datetime) -> dict[str, Any]:
@@ -112,37 +74,31 @@ async def _booked(centre: Centre, began: datetime) -> dict[str, Any]:
         "select count(*) as calls, count(*) filter (where outcome = 'answered' and ended_at is not null) as answered from calls"
         " where started_at >= $1 and dialled = $2",
         began,
-        NUMBER,
+        LINE.number,
     )
     assert row is not None
     return dict(row)
 
 
 def _report(
-    load: Load, *, counts: dict[str, int], code: int, delays: list[float], used: dict[str, float], booked: dict[str, Any]
+    load: Load, *, counts: dict[str, int], delays: list[float], used: dict[str, float], booked: dict[str, Any], before: float
 ) -> dict[str, Any]:
     made = max(counts["made"], 1)
-    p99 = machine.percentile(delays, 99)
-    per_call = {f"{name}_ms_per_call": round(seconds * 1000 / made, 3) for name, seconds in used.items()}
+    per_call = {name: round(seconds * 1000 / made, 3) for name, seconds in used.items()}
+    took = spread(delays)
     failures = load.calls - counts["succeeded"]
-    return {
-        "what": "call path: arrival at a queue with a free agent, no menu, announcement, recording or audio",
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.facts(),
-        "load": {"calls_per_s": load.calls_per_s, "for_s": load.for_s, "talk_ms": load.talk_ms, "agents": AGENTS},
-        "calls": counts | {"sipp_exit": code},
-        "failures": failures,
-        "in_the_ledger": booked,
-        "arrival_to_agents_invite_ms": {
-            "measured": len(delays), "p50": round(machine.percentile(delays, 50), 2), "p90": round(machine.percentile(delays, 90), 2),
-            "p99": round(p99, 2), "max": round(max(delays, default=float("nan")), 2),
-        },
-        "cpu": per_call,
-        "goal": {
-            "no_failure": failures == 0,
-            "all_measured": len(delays) == load.calls,
-            "all_in_the_ledger": booked["answered"] == load.calls,
-            "p99_under_20_ms": p99 < 20,
-            "service_under_5_ms_cpu_per_call": per_call["worker_ms_per_call"] < 5,
-        },
-    }  # fmt: skip
+    return run_of(
+        "A call arrives, a free agent's phone rings",
+        "On the wire, by the kernel's clock: from the caller's INVITE to the agent's; no menu, announcement, recording or audio. Everything"
+        " on one machine: callers, phones, Asterisk, the service, Postgres, Redis. Processor time by process, arrival to books.",
+        load={"calls_per_s": load.calls_per_s, "for_s": load.for_s, "talk_ms": load.talk_ms, "agents": len(LINE.agents)},
+        figures={"arrival_to_agents_invite_ms": took, "cpu_ms_per_call": per_call, "calls": counts, "in_the_ledger": booked},
+        goals=[
+            holds("no call failed", failures == 0, "0 failed", f"{failures} failed"),
+            holds("all measured", len(delays) == load.calls, str(load.calls), len(delays)),
+            holds("all in the ledger as answered", booked["answered"] == load.calls, str(load.calls), booked["answered"]),
+            below("p99", took["p99"], 20),
+            below("the service's processor time per call", per_call["worker"], 5),
+        ],
+        before=before,
+    )
