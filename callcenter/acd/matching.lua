@@ -523,8 +523,10 @@ function ops.enqueue(a, now, out, worker)
       note(out, 'place_back')
     end
   end
-  local call = { queue = a.queue, since = since, priority = a.priority }
-  redis.call('HSET', key('call', a.call), 'queue', a.queue, 'since', since, 'entered', a.entered, 'priority', a.priority, 'class', '', 'step', 1,
+  -- Taken over by another worker: what a supervisor said meanwhile stands.
+  local priority = old.queue == a.queue and tonumber(old.entered) == a.entered and tonumber(old.priority) or a.priority
+  local call = { queue = a.queue, since = since, priority = priority }
+  redis.call('HSET', key('call', a.call), 'queue', a.queue, 'since', since, 'entered', a.entered, 'priority', priority, 'class', '', 'step', 1,
     'order', order_of(call), 'steps', cjson.encode(a.steps), 'home', worker, 'number', a.number or '')
   redis.call('ZADD', key('line', a.queue), order_of(call), a.call)
   place(a.call, now)

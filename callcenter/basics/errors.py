@@ -119,6 +119,13 @@ class TooLate(BadRequest):
     status = 409
 
 
+class InUse(BadRequest):
+    """Something else needs it: it can't be removed yet."""
+
+    slug = "in-use"
+    status = 409
+
+
 class TooLarge(BadRequest):
     """What was sent is too large."""
 

@@ -167,6 +167,15 @@ class Calls:
             raise TooLate(f"the call has gone on: {error.text}", phase=session.record.phase) from error
         return {"id": call, "phase": session.record.phase, "held": session.record.held}
 
+    async def prioritise(self, call: str, priority: int, by: str) -> None:
+        """Give a caller who waits another priority, kept over a crash; NotFound when no such call is up, TooLate when it does not wait."""
+        session = self.sessions.get(call)
+        if session is None:
+            raise NotFound(f"no call {call!r:.60} is up")
+        await self.house.acd.prioritise(call, priority)
+        session.note(ledger.Prioritised, priority=priority, by=by)
+        session.save(priority=priority)
+
     async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
         """Click to dial: the agent's phone rings first, then ``to`` is dialled. NotFound, BadRequest, TooLate."""
         known = self.house.acd.agent(agent)

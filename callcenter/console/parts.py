@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import asyncpg
 from redis.asyncio import Redis
 
-from callcenter.acd.model import AgentNow, QueueNow
+from callcenter.acd.model import AgentNow, Explanation, QueueNow
 from callcenter.basics.settings import Settings
 from callcenter.live.board import Board
 from callcenter.recordings.service import RecordingInfo
@@ -30,6 +30,12 @@ class AsksAcd(Protocol):
     async def agents_changed(self) -> None:
         """Agents were added or retired: load them and let their phones be set up."""
 
+    async def extend_wrap_up(self, number: str) -> AgentNow:
+        """More time for the after-call work; TooLate when it is over."""
+
+    async def explain(self, call: str) -> Explanation:
+        """A waiting caller as the match sees them."""
+
     async def broken_pairs(self) -> Sequence[str]:
         """Classes in which a caller waits beside a free agent."""
 
@@ -39,6 +45,9 @@ class AsksCalls(Protocol):
 
     async def control(self, call: str, action: str, params: Mapping[str, Any], by: str) -> dict[str, Any]:
         """Do something with a call; NotFound, TooLate, BadRequest."""
+
+    async def prioritise(self, call: str, priority: int, by: str) -> None:
+        """Another priority for a caller who waits; NotFound, TooLate."""
 
     async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
         """Click to dial; NotFound, TooLate, BadRequest."""

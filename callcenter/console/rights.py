@@ -44,6 +44,8 @@ class Operation(StrEnum):
     AGENTS_CHANGE = "agents.change"
     CENTRE_SEE = "centre.see"
     FLOWS_CHANGE = "flows.change"
+    QUEUES_CHANGE = "queues.change"
+    WAITING_CHANGE = "waiting.change"
     CALLERS_SEE = "callers.see"
     CALLERS_CHANGE = "callers.change"
     PROMPTS_CHANGE = "prompts.change"
@@ -69,6 +71,8 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.AGENTS_CHANGE:    (_A, _N, _N),
         Operation.CENTRE_SEE:       (_A, _A, _N),
         Operation.FLOWS_CHANGE:     (_A, _N, _N),
+        Operation.QUEUES_CHANGE:    (_A, _N, _N),
+        Operation.WAITING_CHANGE:   (_A, _A, _N),
         Operation.CALLERS_SEE:      (_A, _A, _N),
         Operation.CALLERS_CHANGE:   (_A, _A, _N),
         Operation.PROMPTS_CHANGE:   (_A, _A, _N),

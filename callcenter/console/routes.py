@@ -13,7 +13,10 @@ from callcenter.console.api import callers as api_callers
 from callcenter.console.api import calls as api_calls
 from callcenter.console.api import centre, openapi, ops, recordings
 from callcenter.console.api import prompts as api_prompts
+from callcenter.console.api import queues as api_queues
 from callcenter.console.api import reports as api_reports
+from callcenter.console.api import skills as api_skills
+from callcenter.console.api import waiting as api_waiting
 from callcenter.console.asking import answer
 from callcenter.console.pages import agents, calls, live, prompts, reports, signing
 from callcenter.console.rights import Operation
@@ -42,10 +45,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     *agents.ROUTES,
     *reports.ROUTES,
     *prompts.ROUTES,
+    *api_waiting.ROUTES,
     *api_calls.ROUTES,
     *api_agents.ROUTES,
     *recordings.ROUTES,
     *centre.ROUTES,
+    *api_queues.ROUTES,
+    *api_skills.ROUTES,
     *api_callers.ROUTES,
     *api_reports.ROUTES,
     *api_prompts.ROUTES,

@@ -81,6 +81,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "digits_invalid": N_("The caller pressed %(digits)s at “%(node)s”, which is no choice there"),
     "digits_secret": N_("The caller typed something secret at “%(node)s”"),
     "queued": N_("Began to wait in queue %(queue)s"),
+    "prioritised": N_("%(by)s set the priority to %(priority)s"),
     "left_queue": N_("Left queue %(queue)s: %(why)s"),
     "left_queue_to": N_("Left queue %(queue)s: %(why)s, to %(to)s"),
     "wait_promised": N_("At place %(position)s, a wait between %(low_s)s and %(high_s)s s was expected"),

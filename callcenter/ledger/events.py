@@ -103,6 +103,13 @@ class Queued(Happened, frozen=True, kw_only=True, tag="queued"):
     priority: int = 0
 
 
+class Prioritised(Happened, frozen=True, kw_only=True, tag="prioritised"):
+    """Somebody gave the waiting caller another priority."""
+
+    priority: int
+    by: str
+
+
 class LeftQueue(Happened, frozen=True, kw_only=True, tag="left_queue"):
     """The caller stopped waiting."""
 
@@ -263,7 +270,7 @@ class WrapUpEnded(Happened, frozen=True, kw_only=True, tag="wrap_up_ended"):
 
 Event: TypeAlias = (
     CallArrived | LegStarted | LegAnswered | LegEnded | PhaseEntered | LanguageChosen | NodeEntered | DigitsPressed
-    | Queued | LeftQueue | WaitPromised | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
+    | Queued | Prioritised | LeftQueue | WaitPromised | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
     | Recovered | CallEnded | AgentChanged | WrapUpEnded
 )  # fmt: skip

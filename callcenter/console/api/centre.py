@@ -1,14 +1,12 @@
-"""What is set up: queues, numbers, flows."""
+"""What is set up: numbers, flows."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from aiohttp import web
 
-from callcenter.acd import store as acd
 from callcenter.basics.errors import BadFlow, BadRequest, NotFound
 from callcenter.basics.vocabulary import NAME
 from callcenter.console.api.models import FlowPut, FlowSaved, Items
@@ -17,16 +15,6 @@ from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
 from callcenter.ivr import store as ivr
 from callcenter.lines import store as lines
-
-
-async def list_queues(request: web.Request) -> web.StreamResponse:
-    """Queues and who serves them."""
-    pool = ask_of(request).parts.pool
-    members = await acd.read_members(pool)
-    rows: list[dict[str, Any]] = [msgspec.to_builtins(queue) for queue in await acd.read_queues(pool)]
-    for row in rows:
-        row["agents"] = [{"agent": member.agent, "penalty": member.penalty} for member in members if member.queue == row["name"]]
-    return answer({"items": rows})
 
 
 async def list_numbers(request: web.Request) -> web.StreamResponse:
@@ -63,10 +51,6 @@ async def save_flow(request: web.Request) -> web.StreamResponse:
 
 
 ROUTES: Final = (
-    Route(
-        method="GET", path="/api/v1/queues", handler=list_queues, operation=Operation.CENTRE_SEE,
-        doc=Doc(summary="Queues and who serves them", answer=Items),
-    ),
     Route(
         method="GET", path="/api/v1/numbers", handler=list_numbers, operation=Operation.CENTRE_SEE,
         doc=Doc(summary="Numbers and where they lead", answer=Items),
