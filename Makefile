@@ -9,7 +9,7 @@ run: ## The whole centre in the foreground; sets up what is missing; Ctrl-C ends
 	@scripts/setup run && exec $(PYTHON) -m callcenter run
 
 test: ## All tests on real Asterisk, Postgres and Redis; sets up what is missing (TESTS="-k queue" for some)
-	@scripts/setup test && exec $(PYTHON) -m pytest $(TESTS)
+	@scripts/setup test && exec $(PYTHON) -m pytest -n 4 --dist loadfile $(TESTS)
 
 check: ## ruff, format, mypy and the arrows between rooms
 	@scripts/setup test
