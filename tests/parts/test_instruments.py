@@ -81,7 +81,7 @@ def test_digest_of_rfc_2617() -> None:
 
 @pytest.mark.parametrize("scenario", sorted(path.stem for path in SCENARIOS.glob("*.xml")))
 def test_every_scenario_can_be_filled_in(scenario: str, tmp_path: Path) -> None:
-    text = render(scenario, tmp_path, CALLER="1", TONE="t", KEY_1="k", MEDIA_PORT="[media_port]").read_text()
+    text = render(scenario, tmp_path, CALLER="1", TONE="t", KEY_1="k", MEDIA_PORT="[media_port]", REFUSAL="486 Busy Here").read_text()
     assert "@{" not in text
 
 
