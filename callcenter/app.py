@@ -32,6 +32,7 @@ from callcenter.basics.secrets import secret
 from callcenter.basics.settings import Settings
 from callcenter.basics.tasks import Tasks
 from callcenter.basics.vocabulary import Kind, new_id
+from callcenter.calls.callbacks import Callbacks
 from callcenter.calls.fallback_intake import FallbackIntake
 from callcenter.calls.house import House
 from callcenter.calls.phones import watch_phones
@@ -120,6 +121,7 @@ class _Worker:
         self.ari: Ari
         self.ami: Ami
         self.calls: Calls
+        self.callbacks: Callbacks
         self.lines: Lines
         self.callers: Callers
         self.flows: Flows
@@ -241,6 +243,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
     calls_tasks = Tasks("calls")
     records = CallRecords(worker.redis)
     background(records.run(), "call records")
+    callbacks = worker.callbacks = Callbacks(worker.pool, worker.acd, worker.lines, tuple(settings.outside_allowed))
     house = House(
         node=settings.node,
         ari=worker.ari,
@@ -258,6 +261,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         is_holiday=is_holiday,
         look_up=lookups.look_up,
         outside_allowed=tuple(settings.outside_allowed),
+        callbacks=callbacks,
         caller_facts=worker.callers.facts,
     )
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)
@@ -267,6 +271,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         background(watch_phones(worker.ami, worker.acd), "phones")
         intake = FallbackIntake(worker.calls, witness_file=settings.witness_file, messages=settings.message_spool)
         background(intake.run(), "fallback intake")
+        background(callbacks.run(worker.calls), "callbacks")
         await stack.enter_async_context(worker.ari)
         stack.push_async_callback(calls_tasks.close)
         try:
@@ -286,6 +291,7 @@ async def _serve_console(worker: _Worker, stack: AsyncExitStack) -> None:
         ledger=worker.ledger,
         acd=worker.acd,
         calls=worker.calls,
+        callbacks=worker.callbacks,
         recordings=worker.recordings,
         health=worker.health,
         render_phones=worker.render_phones,

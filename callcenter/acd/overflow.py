@@ -43,12 +43,17 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """None: unknown, or not asked."""
     moves: int = 0
     """How often an overflow rule has moved the caller to another queue."""
+    declined_callback: bool = False
+    """Offered a callback by a rule, the caller did not want it."""
 
 
 def decide(rules: Iterable[Overflow], standing: Standing) -> Overflow | None:
-    """The first rule that fits; rules to another queue count no more after MOST_MOVES of them."""
+    """The first rule that fits; rules to another queue count no more after MOST_MOVES of them,
+    rules to a callback not for those who did not want one."""
     for rule in rules:
         if rule.to is To.QUEUE and standing.moves >= MOST_MOVES:
+            continue
+        if rule.to is To.CALLBACK and standing.declined_callback:
             continue
         if _FITS[rule.when](rule.than, standing):
             return rule

@@ -213,10 +213,11 @@ class Acd:
         if outcome.stale:
             raise TooLate("this caller is not waiting")
 
-    async def replace(self, ticket: Ticket, by: str) -> bool:
-        """Another name takes the caller's place; False when there was none."""
+    async def replace(self, ticket: Ticket, by: Ticket) -> bool:
+        """Another ticket takes the place of one; False when there was none. Offers for the first end."""
         self._tickets.pop(ticket.call, None)
-        outcome = await self._insist(lambda: self._matching.replace(clock.utc_ms(), ticket.call, by))
+        self._tickets[by.call] = by
+        outcome = await self._insist(lambda: self._matching.replace(clock.utc_ms(), ticket.call, by.call))
         return not outcome.stale
 
     async def offer_ended(self, offer: Offer, end: OfferEnd) -> bool:

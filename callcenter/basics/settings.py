@@ -68,7 +68,9 @@ class Settings(BaseSettings):
         [], description="Hosts by name, and networks, that flows' HTTP lookups may ask although they lie inside; none: public ones only."
     )
     outside_allowed: list[Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")]] = Field(
-        [], description="What a number that a flow builds from a caller's digits may begin with; none: only numbers written in the flow."
+        [],
+        description="What a number that a flow builds from a caller's digits, or at which somebody asks to be called back, may begin with; "
+        "none: only numbers written in the flow, and callers' own domestic numbers.",
     )
     lay_demo: bool = Field(True, description="Lay the demo centre when the database is empty.")
     log_json: bool = Field(False, description="Log JSON lines instead of text.")

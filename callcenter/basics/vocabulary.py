@@ -23,7 +23,7 @@ _SEQUENCE_BITS: Final = 32
 _SEQUENCE_MASK: Final = (1 << _SEQUENCE_BITS) - 1
 _sequence = itertools.count(_noise.getrandbits(_SEQUENCE_BITS - 1))
 """Begins in the lower half, so that a worker's events keep their order for two thousand million of them."""
-_ID: Final = re.compile(r"[0-9a-hjkmnp-tv-z]{20}-(call|leg|br|rec|play|evt|node|fork)")
+_ID: Final = re.compile(r"[0-9a-hjkmnp-tv-z]{20}-(call|leg|br|rec|play|evt|node|fork|cbk)")
 
 
 class Kind(StrEnum):
@@ -36,6 +36,7 @@ class Kind(StrEnum):
     PLAYBACK = "play"
     EVENT = "evt"
     NODE = "node"
+    CALLBACK = "cbk"
 
 
 class Language(StrEnum):
@@ -83,6 +84,8 @@ class Outcome(StrEnum):
     VOICEMAIL = "voicemail"
     SELF_SERVICE = "self_service"
     REFUSED = "refused"
+    CALLBACK = "callback"
+    """The caller asked to be called back: neither answered nor abandoned."""
     FAILED = "failed"
     MEDIA_SERVER_LOST = "media_server_lost"
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
@@ -20,6 +20,9 @@ from callcenter.lines.callers import CallerFacts
 from callcenter.lines.service import Lines
 from callcenter.live.board import Board
 from callcenter.recordings.service import Recordings
+
+if TYPE_CHECKING:
+    from callcenter.calls.callbacks import Callbacks
 
 
 class Flows(Protocol):
@@ -54,5 +57,7 @@ class House:
     look_up: Callable[[Lookup], Awaitable[LookedUp]]
     outside_allowed: tuple[str, ...]
     """What numbers that flows build from digits may begin with."""
+    callbacks: Callbacks
+    """Who is to be called back."""
     caller_facts: Callable[[str], CallerFacts]
     """What is known of a caller's number, at once."""

@@ -43,6 +43,8 @@ class Leg:
         """Q.850 cause, 0 while unknown."""
         self.cause_text = ""
         self.ended_ms = 0
+        self.made = True
+        """False: Asterisk has not been asked for this channel yet."""
         self.hung_up_by_us = False
         self.give_up_reason = "normal"
         """ARI's word for why we stop the ringing; ``answered_elsewhere`` keeps the phone from showing a missed call."""
@@ -79,13 +81,20 @@ class Leg:
     def as_record(self) -> LegRecord:
         """What must be known of it after a crash."""
         return LegRecord(
-            leg=self.leg, channel=self.channel.id, name=self.name, role=self.role, party=self.party, answered=self.answered.is_set()
+            leg=self.leg,
+            channel=self.channel.id,
+            name=self.name,
+            role=self.role,
+            party=self.party,
+            answered=self.answered.is_set(),
+            made=self.made,
         )
 
     @classmethod
     def of(cls, record: LegRecord, channel: Channel) -> Leg:
         """The leg of a record."""
         leg = cls(channel, leg=record.leg, name=record.name, role=LegRole(record.role), party=record.party)
+        leg.made = record.made
         if record.answered:
             leg.note_answered()
         return leg

@@ -40,14 +40,14 @@ def longest_s(sounds: Sequence[str]) -> float:
 
 
 @asynccontextmanager
-async def playing(session: Session, sounds: Sequence[str]) -> AsyncIterator[tuple[Playback, asyncio.Future[None]]]:
-    """Begin to play to the caller; the future is done at the end, whatever brings it about."""
+async def playing(session: Session, sounds: Sequence[str], to: Leg | None = None) -> AsyncIterator[tuple[Playback, asyncio.Future[None]]]:
+    """Begin to play to the caller, or ``to`` another leg; the future is done at the end, whatever brings it about."""
     playback_id = new_id(Kind.PLAYBACK, clock.utc_ms())
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     session.playbacks[playback_id] = over
     session.save(playback=playback_id)
     try:
-        yield await session.caller.channel.play(media(session, sounds), playback_id), over
+        yield await (to or session.caller).channel.play(media(session, sounds), playback_id), over
     finally:
         session.playbacks.pop(playback_id, None)
 
@@ -158,15 +158,22 @@ async def _dial(session: Session, leg: Leg, ring_timeout_s: float, rings: Rings)
     await session.house.ari.create_channel(
         endpoint=leg.endpoint,
         channel_id=leg.channel.id,
-        originator=session.caller.channel.id,
+        originator=_originator(session, leg),
         variables=_shown_to(leg, record),
     )
     rings(leg)
     async with asyncio.timeout(_ARRIVAL_S):
         await leg.arrived.wait()
     # Asterisk would show the calling channel's number, whatever was set above.
-    calling = None if leg.role is LegRole.OUTSIDE else session.caller.channel.id
+    calling = None if leg.role is LegRole.OUTSIDE else _originator(session, leg)
     await leg.channel.dial(calling, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
+
+
+def _originator(session: Session, leg: Leg) -> str | None:
+    """The channel for which a leg is made: the caller's; the agent's when it is the caller who is called; none before that."""
+    if leg is not session.caller:
+        return session.caller.channel.id if session.caller.made else None
+    return session.record.other.channel if session.record.other else None
 
 
 def _shown_to(leg: Leg, record: CallRecord) -> dict[str, str]:

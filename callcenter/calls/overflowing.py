@@ -114,6 +114,7 @@ class Overflowing:
             ahead=place.position - 1 if place else None,
             expected=place.wait if place else None,
             moves=self._session.record.moves,
+            declined_callback=self._session.record.declined_callback,
         )
         rule = decide(self._rules, standing)
         return _exit(self._session, self._ticket, rule) if rule else None
@@ -156,11 +157,12 @@ def _exit(session: Session, ticket: Ticket, rule: Overflow) -> Exit:
             return Exit(why=why, to=f"agent:{target}", phase=Phase.DIRECT, changes={"agent": target})
         case To.ANNOUNCEMENT:
             return Exit(why=why, to=f"announcement:{target}", phase=Phase.FAREWELL, changes={"farewell": target})
-        case To.VOICEMAIL:
-            return _to_voicemail(why, target or ticket.queue.name)
-        case _:
-            session.log.error("an overflow rule can't be followed; the caller gets the mailbox", queue=ticket.queue.name, rule=rule.to)
-            return _to_voicemail(why, ticket.queue.name)
+        case To.CALLBACK:
+            return Exit(why=why, to="callback", phase=Phase.ASKING, changes={"queued_ms": ticket.since_ms})
+    if rule.to is not To.VOICEMAIL:
+        session.log.error("an overflow rule can't be followed; the caller gets the mailbox", queue=ticket.queue.name, rule=rule.to)
+        target = ""
+    return _to_voicemail(why, target or ticket.queue.name)
 
 
 def _is_there(session: Session, queue: str) -> bool:

@@ -16,6 +16,10 @@ class Phase(StrEnum):
     QUEUE = "queue"
     DIRECT = "direct"
     OUTSIDE = "outside"
+    ASKING = "asking"
+    """The caller is asked whether, and where, to be called back."""
+    CALLBACK = "callback"
+    """We call somebody back."""
     ANNOUNCING = "announcing"
     CONVERSATION = "conversation"
     VOICEMAIL = "voicemail"
@@ -36,9 +40,12 @@ NEXT: Final[dict[Phase, frozenset[Phase]]] = {
             Phase.OUTSIDE,
             Phase.VOICEMAIL,
             Phase.FAREWELL,
+            Phase.ASKING,
             Phase.DONE,
         }
     ),
+    Phase.ASKING: frozenset({Phase.QUEUE, Phase.FAREWELL}),
+    Phase.CALLBACK: frozenset({Phase.CONVERSATION, Phase.QUEUE, Phase.DONE}),
     Phase.DIRECT: frozenset({Phase.CONVERSATION, Phase.VOICEMAIL, Phase.DONE}),
     Phase.OUTSIDE: frozenset({Phase.CONVERSATION, Phase.DONE}),
     Phase.ANNOUNCING: frozenset({Phase.CONVERSATION, Phase.QUEUE, Phase.DONE}),
@@ -55,20 +62,23 @@ _ABANDONED: Final = {
     Phase.MENU: Outcome.ABANDONED_IVR,
     Phase.QUEUE: Outcome.ABANDONED_QUEUE,
     Phase.ANNOUNCING: Outcome.ABANDONED_QUEUE,
+    Phase.ASKING: Outcome.ABANDONED_QUEUE,
     Phase.DIRECT: Outcome.NO_ANSWER,
 }
 
 
-def outcome_of(*, last: Phase, talked: bool, message_left: bool, caller_left: bool, refused: bool) -> Outcome:
+def outcome_of(*, last: Phase, talked: bool, message_left: bool, caller_left: bool, refused: bool, booked: bool = False) -> Outcome:
     """One word for how a call ended.
 
     ``last`` is the phase it ended in, ``caller_left`` whether the caller hung up first, ``refused`` whether the number
-    is nobody's.
+    is nobody's, ``booked`` whether the caller will be called back.
     """
     if talked:
         return Outcome.ANSWERED
     if message_left:
         return Outcome.VOICEMAIL
+    if booked:
+        return Outcome.CALLBACK
     if refused:
         return Outcome.REFUSED
     if caller_left and last is not Phase.FEATURE:

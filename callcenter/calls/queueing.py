@@ -17,6 +17,7 @@ from callcenter.basics import clock
 from callcenter.basics.errors import NotFound
 from callcenter.basics.tasks import cancel_and_wait
 from callcenter.calls import line
+from callcenter.calls.callback_asking import CallbackOffers
 from callcenter.calls.comforting import Comforting
 from callcenter.calls.greeting import answer
 from callcenter.calls.legs import Leg
@@ -53,7 +54,7 @@ async def queueing(session: Session) -> Phase:
                 await sound.stop()
         await answering
     finally:
-        why, to = (end.why, end.to) if isinstance(end, Exit) else ("answered" if end else "abandoned", "")
+        why, to = (end.why, end.to) if isinstance(end, Exit) else ("answered" if end else _why_gone(session), "")
         left_ms = left_ms or session.caller.ended_ms or clock.utc_ms()
         session.note(ledger.LeftQueue, at_ms=left_ms, queue=ticket.queue.name, why=why, to=to)
         await cancel_and_wait(answering)
@@ -64,6 +65,11 @@ async def queueing(session: Session) -> Phase:
         return end.phase
     session.record = session.record.evolve(ringing=(), agent=end.party, other=end.as_record())
     return Phase.ANNOUNCING if ticket.queue.announce_agent else Phase.CONVERSATION
+
+
+def _why_gone(session: Session) -> str:
+    """Why a caller has hung up: one who has just been promised a callback has not given up."""
+    return "callback" if session.record.booked else "abandoned"
 
 
 async def _ticket(session: Session) -> Ticket | None:
@@ -91,7 +97,11 @@ async def _producers(
     session: Session, ticket: Ticket, overflowing: Overflowing, sound: WaitingSound, *, fresh: bool
 ) -> AsyncIterator[None]:
     """What watches and speaks while the caller waits."""
-    works = [*overflowing.watching(), *Comforting(session, ticket, sound, fresh=fresh).speaking()]
+    works = [
+        *overflowing.watching(),
+        *Comforting(session, ticket, sound, fresh=fresh).speaking(),
+        *CallbackOffers(session, ticket, sound).working(),
+    ]
     if fresh and not ticket.has_offer:
         works.append(overflowing.find_place())
     tasks = [session.house.tasks.start(work, f"waiting {session.record.id}") for work in works]

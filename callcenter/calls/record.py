@@ -22,6 +22,8 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str
     party: str
     answered: bool = False
+    made: bool = True
+    """False: somebody whom we are yet to call; Asterisk has no such channel."""
 
 
 class Ringing(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,12 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     voicemail_box: str = ""
     outside: str = ""
     """The number outside that a flow or an overflow rule calls; empty when it may not be called."""
+    booked: str = ""
+    """The callback that the caller has asked for in this call."""
+    declined_callback: bool = False
+    """The caller was offered a callback by an overflow rule and did not want it: such rules count no more."""
+    callback: str = ""
+    """The callback for which this call is made."""
     talked: bool = False
     held: bool = False
 

@@ -39,7 +39,7 @@ async def recover(calls: Calls, witness_file: Path, app: str, app_prefix: str) -
     bridges = [bridge.id for bridge in await house.ari.list_bridges()]
     todo = plan(records, channels, bridges, app_prefix)
     ends = await _ends(witness_file, records)
-    await house.acd.forget_strangers({record.id for record in records})
+    await house.acd.forget_strangers({record.id for record in records} | await house.callbacks.waiting())
     for record in todo.close:
         _log.info("a call ended while no worker was there", call=record.id)
         await _resume(calls, record, channels, ends, app)
@@ -82,7 +82,10 @@ async def _resume(
 ) -> None:
     session = calls.session_of(record)
     legs = list(session.legs.values())
-    over = [leg for leg in legs if leg.channel.id not in channels]
+    for leg in legs:
+        # The worker before us may have died between calling somebody and saving that it did.
+        leg.made = leg.made or leg.channel.id in channels
+    over = [leg for leg in legs if leg.made and leg.channel.id not in channels]
     session.note(ledger.Recovered, node=calls.house.node, action="closed" if session.caller in over else "resumed")
     _tell_ends(session, over, ends)
     if record.playback and not session.caller.ended.is_set():
@@ -90,7 +93,7 @@ async def _resume(
             await calls.house.ari.playback(record.playback).stop()
     session.moved = True
     for leg in legs:
-        if leg in over:
+        if leg in over or not leg.made:
             continue
         if channels[leg.channel.id].state == "Up" and leg.note_answered() and leg is not session.caller:
             session.note(ledger.LegAnswered, leg=leg.leg)
@@ -131,7 +134,7 @@ async def resync(calls: Calls, witness_file: Path) -> None:
         for leg in session.legs.values():
             if leg.channel.id in channels and channels[leg.channel.id].state == "Up" and leg.note_answered():
                 session.note(ledger.LegAnswered, leg=leg.leg)
-        over = [leg for leg in session.legs.values() if leg.channel.id not in channels and not leg.ended.is_set()]
+        over = [leg for leg in session.legs.values() if leg.made and leg.channel.id not in channels and not leg.ended.is_set()]
         if over:
             _tell_ends(session, over, ends)
         for playback in list(session.playbacks):

@@ -15,7 +15,7 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with everything that a worker before us left."""
 
     resume: tuple[CallRecord, ...]
-    """The caller is still there: go on."""
+    """The caller is still there, or was yet to be called: go on."""
     close: tuple[CallRecord, ...]
     """The caller has left meanwhile: close the books with the true end."""
     hang_up: tuple[str, ...]
@@ -38,7 +38,7 @@ def plan(records: Iterable[CallRecord], channels: Mapping[str, ChannelData], bri
     known: set[str] = set()
     known_bridges: set[str] = set()
     for record in records:
-        (resume if record.caller.channel in channels else close).append(record)
+        (resume if record.caller.channel in channels or not record.caller.made else close).append(record)
         known.add(record.caller.channel)
         if record.other:
             known.add(record.other.channel)

@@ -14,6 +14,8 @@ from callcenter.basics.logs import get_logger
 from callcenter.basics.vocabulary import ANONYMOUS, Direction, Kind, Language, LegRole, caller_number, dialled_number, display_name, new_id
 from callcenter.calls import recovery
 from callcenter.calls.announcing import announcing
+from callcenter.calls.callback_asking import asking
+from callcenter.calls.calling_back import calling_back
 from callcenter.calls.control import control_of
 from callcenter.calls.conversation import conversation
 from callcenter.calls.direct import direct
@@ -43,6 +45,8 @@ WAYS: Final[dict[Phase, PhaseCoroutine]] = {
     Phase.CONVERSATION: conversation,
     Phase.VOICEMAIL: voicemail,
     Phase.FAREWELL: farewell,
+    Phase.ASKING: asking,
+    Phase.CALLBACK: calling_back,
     Phase.FEATURE: feature,
 }
 """The coroutine of each phase."""

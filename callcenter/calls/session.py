@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from callcenter.acd.model import Offer, OfferEnd
 from callcenter.asterisk import events as ari
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused, CallCenterError
 from callcenter.basics.logs import get_logger
-from callcenter.basics.vocabulary import EndedBy, Kind, LegRole, Outcome, new_id
+from callcenter.basics.vocabulary import Direction, EndedBy, Kind, LegRole, Outcome, new_id
 from callcenter.calls import taps
 from callcenter.calls.house import House
 from callcenter.calls.keys import Keys
@@ -36,6 +36,7 @@ _AWAY_LIMIT_S = 60.0
 _MOVE_LIMIT_S = 20.0
 _NORMAL_CLEARING = 16
 _CANCEL_AGAIN_S = 0.05
+_OUTCOME_OF_CALLBACK: Final = {"busy": Outcome.BUSY, "no_answer": Outcome.NO_ANSWER, "failed": Outcome.FAILED}
 
 PhaseCoroutine = Callable[["Session"], Awaitable[Phase]]
 
@@ -52,6 +53,8 @@ class Session:
         self.playbacks: dict[str, asyncio.Future[None]] = {}
         self.log = _log.bind(call=record.id)
         self.message_left = False
+        self.callback_end = "no_agent"
+        """What has come of calling back, in the ledger's words."""
         self.refused = False
         self.refusal_cause = ""
         self.ended_by: EndedBy | None = None
@@ -60,6 +63,8 @@ class Session:
         """Taken over from a worker before us: Asterisk brings the channel over in its own time."""
         self.media_lost = False
         """Asterisk itself died: no leg has a true end."""
+        self.over = asyncio.Event()
+        """Set when nothing more will come of the call in this worker or another."""
         self._listening = house.ari.listen(self._take, caller.channel.id)
         self._ways = ways
         self._life: asyncio.Task[None] | None = None
@@ -91,6 +96,7 @@ class Session:
             if not self._leaving:
                 _forget_cancellation()
                 await self._finish()
+                self.over.set()
             self._listening.close()
 
     async def _settle_in(self) -> None:
@@ -98,7 +104,8 @@ class Session:
 
         In a bridge it comes over without leaving it, and nothing needs to be told.
         """
-        if self.moved and self.record.phase is not Phase.CONVERSATION:
+        here = self.caller.made and not self.caller.ended.is_set()
+        if self.moved and here and self.record.phase is not Phase.CONVERSATION:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_MOVE_LIMIT_S):
                     await self.caller.arrived.wait()
@@ -139,6 +146,8 @@ class Session:
         alive = other is not None and not other.ended.is_set()
         if record.phase is Phase.QUEUE and record.ringing:
             record = await self._reset_ringing(record)
+        elif record.phase is Phase.CALLBACK:
+            record = await self._reset_callback(record, alive=other is None or (alive and other.answered.is_set()))
         elif other and (record.phase is Phase.DIRECT or (record.phase is Phase.OUTSIDE and not other.answered.is_set())):
             await self._hang_up_old(other)
             record = record.evolve(other=None)
@@ -164,6 +173,20 @@ class Session:
             return record.evolve(ringing=())
         self.note(ledger.LeftQueue, queue=record.queue, why="answered")
         return record.evolve(phase=Phase.ANNOUNCING, ringing=(), agent=found.agent, other=found.leg)
+
+    async def _reset_callback(self, record: CallRecord, *, alive: bool) -> CallRecord:
+        """Phones that rang so that somebody be called back ring no longer, and their agents keep their turn; who talks talks on.
+
+        ``alive``: whether the agent, where one had answered, is still there.
+        """
+        if self.caller.made and not (alive and self.caller.answered.is_set()):
+            await self._hang_up_old(self.caller)
+        for ringing in record.ringing:
+            self.note(ledger.OfferEnded, offer=ringing.offer, agent=ringing.agent, end=OfferEnd.FAILED)
+            offer = Offer(id=ringing.offer, call=record.id, queue=record.queue, agent=ringing.agent)
+            await self.house.acd.offer_ended(offer, OfferEnd.CALLER_GONE)
+            await self._hang_up_old(self.legs.get(ringing.leg.channel))
+        return record.evolve(ringing=())
 
     async def _hang_up_old(self, leg: Leg | None) -> None:
         """Hang up a phone of before; Asterisk tells its end only to the worker that made it."""
@@ -200,13 +223,14 @@ class Session:
     def show(self) -> None:
         """Put the call on the live board."""
         record = self.record
+        caller, dialled = (record.dialled, record.number) if record.direction is Direction.OUTBOUND else (record.number, record.dialled)
         card = {
             "id": record.id,
             "phase": record.phase,
             "direction": record.direction,
-            "caller": record.number,
+            "caller": caller,
             "caller_name": record.name,
-            "dialled": record.dialled,
+            "dialled": dialled,
             "queue": record.queue,
             "agent": record.agent or (record.ringing[0].agent if record.ringing else ""),
             "held": record.held,
@@ -232,7 +256,7 @@ class Session:
 
     async def hang_up(self, leg: Leg, reason: str = "normal") -> None:
         """Hang a leg up, with a reason as ARI names it; one that is gone already is no matter."""
-        if leg.ended.is_set():
+        if leg.ended.is_set() or not leg.made:
             return
         leg.hung_up_by_us = True
         with suppress(AsteriskRefused):
@@ -241,7 +265,8 @@ class Session:
     def end(self, by: EndedBy) -> None:
         """End the call from outside its life, as a supervisor's forced hang-up does."""
         self.ended_by = by
-        self.house.tasks.start(self.hang_up(self.caller), f"forced hang-up {self.record.id}")
+        for leg in [self.caller] if self.caller.made else list(self.legs.values()):
+            self.house.tasks.start(self.hang_up(leg), f"forced hang-up {self.record.id}")
 
     # What Asterisk tells
 
@@ -265,6 +290,7 @@ class Session:
 
     def _on_arrived(self, event: ari.StasisStart) -> None:
         if leg := self.legs.get(event.channel.id):
+            leg.name = leg.name or event.channel.name
             leg.arrived.set()
 
     def _on_state(self, event: ari.ChannelStateChange) -> None:
@@ -284,7 +310,7 @@ class Session:
         A phone that did not answer is waited for: its ChannelDestroyed says why.
         """
         leg = self.legs.get(event.channel.id)
-        if leg and (leg is self.caller or leg.answered.is_set()):
+        if leg and (leg.answered.is_set() or (leg is self.caller and leg.role is not LegRole.OUTSIDE)):
             self.leg_over(leg, leg.cause or _NORMAL_CLEARING, "", clock.parse_asterisk(event.timestamp))
 
     def _on_destroyed(self, event: ari.ChannelDestroyed) -> None:
@@ -325,7 +351,7 @@ class Session:
         if not leg.note_ended(cause, cause_text, at_ms):
             return
         self.note(ledger.LegEnded, at_ms=at_ms, leg=leg.leg, by=leg.ended_by, cause=cause, cause_text=cause_text)
-        if leg is self.caller:
+        if leg is self.caller and (leg.answered.is_set() or leg.role is not LegRole.OUTSIDE):
             self._cancel_life()
 
     def _cancel_life(self) -> None:
@@ -364,19 +390,29 @@ class Session:
             message_left=self.message_left,
             caller_left=by is EndedBy.CALLER,
             refused=self.refused,
+            booked=bool(self.record.booked),
         )
         if self.media_lost:
             by, outcome = EndedBy.SYSTEM, Outcome.MEDIA_SERVER_LOST
         ended_ms = self.caller.ended_ms or clock.utc_ms()
+        if self.record.callback:
+            outcome, ended_ms = self._called_back(outcome)
         self.note(ledger.CallEnded, at_ms=ended_ms, by=by, cause=self.caller.cause, outcome=outcome, witnessed=self.witnessed)
         self.house.board.show(Topic.CALLS, self.record.id, None)
         await taps.hand_over(self)
         await self._free_agents()
         self.house.records.delete(self.record.id)
 
+    def _called_back(self, outcome: Outcome) -> tuple[Outcome, int]:
+        """What came of calling somebody back, and when it was over: an agent's line may end after the customer's."""
+        end = "answered" if self.record.talked else self.callback_end
+        ended_ms = max((leg.ended_ms for leg in self.legs.values()), default=0) or clock.utc_ms()
+        self.note(ledger.CallbackEnded, at_ms=ended_ms, callback=self.record.callback, end=end)
+        return _OUTCOME_OF_CALLBACK.get(end, outcome), ended_ms
+
     async def _last_words(self) -> None:
         """Wait for Asterisk's word that each leg is gone: its time and cause are the true ones."""
-        waiting = [leg.ended.wait() for leg in self.legs.values() if not leg.ended.is_set()]
+        waiting = [leg.ended.wait() for leg in self.legs.values() if leg.made and not leg.ended.is_set()]
         if waiting:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_LIMIT_S):

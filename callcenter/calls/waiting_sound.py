@@ -7,9 +7,9 @@ each message; Asterisk goes on with the tune where it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 from callcenter.asterisk import Playback
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused
@@ -30,6 +30,7 @@ class WaitingSound:
         self._quiet = False
         self._turn = asyncio.Lock()
         self._speaking: Playback | None = None
+        self._has_floor: asyncio.Task[Any] | None = None
 
     async def start(self) -> None:
         """Music, unless it is on."""
@@ -49,6 +50,24 @@ class WaitingSound:
             self._on = True
             await self._session.caller.channel.moh_start(self._class)
             return True
+
+    @asynccontextmanager
+    async def floor(self) -> AsyncIterator[None]:
+        """Nobody else says anything, and there is no music, until the block has ended; what is being said stops now.
+
+        An agent's answer cancels the task that has the floor.
+        """
+        await self._stop_speaking()
+        async with self._turn:
+            self._on = False
+            self._has_floor = asyncio.current_task()
+            try:
+                yield
+            finally:
+                self._has_floor = None
+            if not self._quiet:
+                self._on = True
+                await self._session.caller.channel.moh_start(self._class)
 
     async def _speak(self, sounds: Sequence[str]) -> None:
         async with line.playing(self._session, sounds) as (playback, over):
@@ -75,6 +94,8 @@ class WaitingSound:
         self._quiet = True
         if self._turn.locked():
             self._on = False
+            if self._has_floor:
+                self._has_floor.cancel()
             await self._stop_speaking()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_HUSH_LIMIT_S), self._turn:

@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 
 from callcenter.acd.model import AgentNow, Explanation, QueueNow
 from callcenter.basics.settings import Settings
+from callcenter.calls.callback_store import Callback
+from callcenter.calls.callbacks import Wish
 from callcenter.live.board import Board
 from callcenter.recordings.service import RecordingInfo
 
@@ -53,6 +55,16 @@ class AsksCalls(Protocol):
         """Click to dial; NotFound, TooLate, BadRequest."""
 
 
+class AsksCallbacks(Protocol):
+    """What the console asks of the callbacks."""
+
+    async def ask(self, wish: Wish) -> Callback:
+        """Call somebody back; TooLate, BadRequest, NotFound."""
+
+    async def cancel(self, callback: str) -> Callback:
+        """Call nobody back; NotFound, TooLate."""
+
+
 class AsksRecordings(Protocol):
     """What the console asks of the recordings."""
 
@@ -92,6 +104,7 @@ class Parts:
     ledger: AsksLedger
     acd: AsksAcd
     calls: AsksCalls
+    callbacks: AsksCallbacks
     recordings: AsksRecordings
     health: Callable[[], Awaitable[dict[str, Any]]]
     """Each part's state: name → {ok, …}."""

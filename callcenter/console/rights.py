@@ -49,6 +49,8 @@ class Operation(StrEnum):
     CALLERS_SEE = "callers.see"
     CALLERS_CHANGE = "callers.change"
     PROMPTS_CHANGE = "prompts.change"
+    CALLBACKS_SEE = "callbacks.see"
+    CALLBACKS_CHANGE = "callbacks.change"
     METRICS_SEE = "metrics.see"
     REPORTS_SEE = "reports.see"
 
@@ -76,6 +78,8 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.CALLERS_SEE:      (_A, _A, _N),
         Operation.CALLERS_CHANGE:   (_A, _A, _N),
         Operation.PROMPTS_CHANGE:   (_A, _A, _N),
+        Operation.CALLBACKS_SEE:    (_A, _A, _N),
+        Operation.CALLBACKS_CHANGE: (_A, _A, _N),
         Operation.METRICS_SEE:      (_A, _N, _N),
         Operation.REPORTS_SEE:      (_A, _A, _N),
     }.items()

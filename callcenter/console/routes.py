@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from callcenter.console.api import agents as api_agents
+from callcenter.console.api import callbacks as api_callbacks
 from callcenter.console.api import callers as api_callers
 from callcenter.console.api import calls as api_calls
 from callcenter.console.api import centre, openapi, ops, recordings
@@ -53,6 +54,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *api_queues.ROUTES,
     *api_skills.ROUTES,
     *api_callers.ROUTES,
+    *api_callbacks.ROUTES,
     *api_reports.ROUTES,
     *api_prompts.ROUTES,
     *ops.ROUTES,

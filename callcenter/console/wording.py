@@ -21,6 +21,7 @@ NAMES: Final[Mapping[str, str]] = {
     "greeting": N_("Greeting"), "menu": N_("Menu"), "ivr": N_("Menu"), "queue": N_("Waiting"), "offering": N_("Ringing"),
     "direct": N_("Direct call"),
     "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
+    "asking": N_("Asked about a callback"), "callback": N_("Callback"),
     "feature": N_("Feature code"), "farewell": N_("Farewell"), "fallback": N_("Served without the service"),
     "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
     # states
@@ -41,7 +42,7 @@ NAMES: Final[Mapping[str, str]] = {
     "caller_gone": N_("caller left"), "elsewhere": N_("answered at another phone"),
     "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"),
     "key": N_("key pressed"), "closed": N_("closed"),
-    "full": N_("full"), "no_agents": N_("nobody on duty"),
+    "full": N_("full"), "no_agents": N_("nobody on duty"), "no_agent": N_("no agent took the call"),
     # how a report is cut
     "total": N_("Whole period"), "day": N_("By day"), "hour": N_("By hour"),
 }  # fmt: skip
@@ -86,6 +87,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "left_queue_to": N_("Left queue %(queue)s: %(why)s, to %(to)s"),
     "wait_promised": N_("At place %(position)s, a wait between %(low_s)s and %(high_s)s s was expected"),
     "wait_promised_said": N_("At place %(position)s, the caller was told of a wait between %(low_s)s and %(high_s)s s"),
+    "callback_asked": N_("The caller will be called back at %(number)s and keeps the place in queue %(queue)s"),
+    "callback_asked_had_one": N_("The caller had a callback to %(number)s in queue %(queue)s already, which stays"),
+    "callback_started": N_("Attempt %(attempt)s to call a customer of queue %(queue)s back"),
+    "callback_ended": N_("The attempt to call back ended: %(end)s"),
     "offered": N_("The phone of agent %(agent)s rings"),
     "offer_ended": N_("Offer to agent %(agent)s: %(end)s"),
     "announced": N_("The caller heard the number of agent %(agent)s"),
@@ -143,6 +148,7 @@ _VARIANTS: Final = (
     ("announced", "complete", False, "announced_partly"),
     ("left_queue", "to", True, "left_queue_to"),
     ("wait_promised", "said", True, "wait_promised_said"),
+    ("callback_asked", "had_one", True, "callback_asked_had_one"),
     ("call_ended", "witnessed", True, "call_ended_witnessed"),
 )
 """Kind, field, whether it says something, and the variant's name then."""

@@ -26,6 +26,11 @@ def digits(text: str, language: Language) -> Sounds:
     return _named(language, *(f"digit/{char}" for char in text if char in "0123456789"))
 
 
+def key(text: str, language: Language) -> Sounds:
+    """A key of the telephone: a digit, star or hash."""
+    return _named(language, {"*": "word/star", "#": "word/hash"}[text]) if text in "*#" else digits(text, language)
+
+
 def number(value: int, language: Language) -> Sounds:
     """A whole number in words; negative and very large ones too."""
     if abs(value) > LARGEST:

@@ -115,7 +115,7 @@ class LeftQueue(Happened, frozen=True, kw_only=True, tag="left_queue"):
 
     queue: str
     why: str
-    """answered, abandoned, timeout, overflow, key, closed, full, no_agents."""
+    """answered, abandoned, timeout, overflow, key, closed, full, no_agents, callback."""
     to: str = ""
     """Where the caller goes without an agent: ``queue:support``, ``agent:1001``, ``number:…``, ``voicemail:sales`` …."""
 
@@ -131,6 +131,39 @@ class WaitPromised(Happened, frozen=True, kw_only=True, tag="wait_promised"):
     """1 is next."""
     said: bool = False
     """Whether the caller heard it."""
+
+
+class CallbackAsked(Happened, frozen=True, kw_only=True, tag="callback_asked"):
+    """The caller will be called back and keeps the place: this call counts neither as answered nor as abandoned."""
+
+    callback: str
+    """``…-cbk``"""
+    queue: str
+    number: str
+    """Where the customer wants to be called."""
+    had_one: bool = False
+    """There was one for this number already, which stays."""
+
+
+class CallbackStarted(Happened, frozen=True, kw_only=True, tag="callback_started"):
+    """This call is made to call a customer back."""
+
+    callback: str
+    queue: str
+    first_call: str = ""
+    """The call in which it was asked for; empty when it was asked for on the web."""
+    since_ms: int
+    """Since when the customer waits, UTC milliseconds: before this call began."""
+    attempt: int
+    """1 is the first."""
+
+
+class CallbackEnded(Happened, frozen=True, kw_only=True, tag="callback_ended"):
+    """What came of this attempt to call back."""
+
+    callback: str
+    end: str
+    """answered, no_answer, busy, failed; no_agent: the customer was not called."""
 
 
 class Offered(Happened, frozen=True, kw_only=True, tag="offered"):
@@ -270,7 +303,8 @@ class WrapUpEnded(Happened, frozen=True, kw_only=True, tag="wrap_up_ended"):
 
 Event: TypeAlias = (
     CallArrived | LegStarted | LegAnswered | LegEnded | PhaseEntered | LanguageChosen | NodeEntered | DigitsPressed
-    | Queued | Prioritised | LeftQueue | WaitPromised | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
+    | Queued | Prioritised | LeftQueue | WaitPromised | CallbackAsked | CallbackStarted | CallbackEnded
+    | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
     | Recovered | CallEnded | AgentChanged | WrapUpEnded
 )  # fmt: skip

@@ -160,7 +160,7 @@ class _State:
             return "held"
         if len(self.bridged) > 1:
             return "talking"
-        if self.offered and not self.taken:
+        if (self.offered and not self.taken) or (self.phase == "callback" and self.outside):
             return "ringing"
         if self.waiting:
             return "queue"

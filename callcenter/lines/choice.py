@@ -13,6 +13,8 @@ from callcenter.lines.model import Number
 
 _CHINA: Final = "+86"
 _OUTSIDE: Final = re.compile(r"\+?[0-9]{3,20}")
+_DOMESTIC: Final = re.compile(r"(?:\+86|0086|86|0)?1[3-9][0-9]{9}|(?:\+86|0086|86)[1-9][0-9]{8,10}|0[1-9][0-9]{8,10}")
+"""Mobiles and fixed lines of the country, in every spelling; no service numbers, and no local numbers without an area."""
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,3 +55,8 @@ def route(dialled: str, numbers: Mapping[str, Number]) -> Destination | None:
         if number := numbers.get(spelling):
             return Destination(kind=number.kind, target=number.target, language=number.language)
     return None
+
+
+def may_call_back(number: str, *, given_by_network: bool, allowed: Iterable[str]) -> bool:
+    """Whether a customer may be called at a number: a domestic one that the network gave, or one that begins as ``allowed``."""
+    return (given_by_network and bool(_DOMESTIC.fullmatch(number))) or may_call(number, is_built=True, allowed=allowed)

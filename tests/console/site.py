@@ -26,6 +26,7 @@ from callcenter.basics.errors import NotFound, TooLate
 from callcenter.basics.settings import Settings
 from callcenter.basics.tasks import Tasks
 from callcenter.basics.vocabulary import Direction, EndedBy, Kind, Language, LegRole, new_id
+from callcenter.calls.callbacks import Callbacks
 from callcenter.console import accounts
 from callcenter.console.app import build_app
 from callcenter.console.parts import Parts
@@ -34,6 +35,7 @@ from callcenter.ledger import events as e
 from callcenter.ledger.service import Ledger
 from callcenter.lines import store as lines
 from callcenter.lines.model import Number
+from callcenter.lines.service import Lines
 from callcenter.live import connection as live
 from callcenter.live.board import Board
 from callcenter.recordings.service import Recordings
@@ -215,8 +217,14 @@ async def served(dsn: str, redis_url: str, folder: Path, **given: Any) -> AsyncI
             return well
 
         acd.on_agents_changed = render_phones
+        outside = Lines(pool)
+        await pool.execute("insert into trunks (name, outbound_host) values ('mobile', '192.0.2.1') on conflict do nothing")
+        await outside.load()
+        callbacks = Callbacks(pool, acd, outside, ("137",))
+        stack.push_async_callback(callbacks.close)
         parts = Parts(
             settings=settings, pool=pool, redis=redis, board=board, ledger=ledger, acd=acd, calls=NoCalls(), recordings=recordings,
+            callbacks=callbacks,
             health=health, render_phones=render_phones,
         )  # fmt: skip
         http = await stack.enter_async_context(aiohttp.ClientSession())
