@@ -370,6 +370,10 @@ class Session:
 
     async def _finish(self) -> None:
         """Leave nothing behind: no channel, no bridge, no offer, no record; bounded, whatever hangs."""
+        await asyncio.gather(self._free_agents(), self._close())
+        self.house.records.delete(self.record.id)
+
+    async def _close(self) -> None:
         last = self.record.phase
         by = self.ended_by or (self.caller.ended_by if self.caller.ended.is_set() else EndedBy.SYSTEM)
         try:
@@ -400,8 +404,6 @@ class Session:
         self.note(ledger.CallEnded, at_ms=ended_ms, by=by, cause=self.caller.cause, outcome=outcome, witnessed=self.witnessed)
         self.house.board.show(Topic.CALLS, self.record.id, None)
         await taps.hand_over(self)
-        await self._free_agents()
-        self.house.records.delete(self.record.id)
 
     def _called_back(self, outcome: Outcome) -> tuple[Outcome, int]:
         """What came of calling somebody back, and when it was over: an agent's line may end after the customer's."""
@@ -419,10 +421,21 @@ class Session:
                     await asyncio.gather(*waiting)
 
     async def _free_agents(self) -> None:
-        if self.record.agent:
-            await self.house.acd.call_over(self.record.agent, self.record.id, self.record.queue if self.record.talked else None)
+        """Each agent of the call is free as soon as their own phone has let go, whatever the other side's end still takes."""
+        record, acd = self.record, self.house.acd
+        if record.agent:
+            await _let_go(self.legs.get(record.other.channel) if record.other else None)
+            await acd.call_over(record.agent, record.id, record.queue if record.talked else None)
         if self.caller.role is LegRole.AGENT:
-            await self.house.acd.call_over(self.caller.party, self.record.id, None)
+            await _let_go(self.caller)
+            await acd.call_over(self.caller.party, record.id, None)
+
+
+async def _let_go(leg: Leg | None) -> None:
+    if leg and not leg.ended.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_LIMIT_S):
+                await leg.ended.wait()
 
 
 def _forget_cancellation() -> None:
