@@ -13,7 +13,9 @@ import msgspec
 from callcenter.acd import store as acd
 from callcenter.acd.model import Agent, Member, Queue
 from callcenter.basics.settings import Settings
+from callcenter.basics.vocabulary import Language
 from callcenter.console import accounts
+from callcenter.database.pool import Querier
 from callcenter.ivr import store as ivr
 from callcenter.ivr.demo_flow import DEMO_FLOW
 from callcenter.lines import store as lines
@@ -51,16 +53,24 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 async def lay(pool: asyncpg.Pool, settings: Settings) -> bool:
-    """Lay the demo centre unless there is anything already; True when it was laid. Passwords go into ``var/demo.json``."""
+    """Lay the demo centre, all of it or nothing, unless there is anything already; True when it was laid.
+
+    Passwords go into ``var/demo.json``.
+    """
     if await acd.read_agents(pool) or await acd.read_queues(pool):
         return False
     demo = _secrets(settings)
     _write(settings.var / "demo.json", demo)
-    language = settings.language
+    async with pool.acquire() as connection, connection.transaction():
+        await _lay_all(connection, demo, settings.language)
+    return True
+
+
+async def _lay_all(pool: Querier, demo: dict[str, Any], language: Language) -> None:
     await accounts.add_user(pool, name="admin", role="admin", password=demo["users"]["admin"])
     await accounts.add_user(pool, name="supervisor", role="supervisor", password=demo["users"]["supervisor"])
     await accounts.add_token(pool, title="demo", token=demo["api_token"], role="admin")
-    await ivr.save_flow(pool, DEMO_FLOW, author="demo")
+    await ivr.add_flow(pool, DEMO_FLOW, author="demo")
     for name, titles in QUEUES.items():
         await acd.add_queue(pool, Queue(name=name, title=titles[language]))
     for number, private in demo["agents"].items():
@@ -71,4 +81,3 @@ async def lay(pool: asyncpg.Pool, settings: Settings) -> bool:
             await acd.add_member(pool, Member(queue=queue_name, agent=number, penalty=0))
     for number, kind, target in (("4000", "flow", "main"), ("4001", "queue", "sales"), ("4002", "queue", "support")):
         await lines.add_number(pool, Number(number=number, title=target, kind=kind, target=target, language=language))
-    return True

@@ -122,7 +122,8 @@ async def events(ari: Ari, frames: list[str], number: int) -> dict[str, Any]:
 
 async def main(asked: argparse.Namespace) -> dict[str, Any]:
     """Start Asterisk, measure, and kill it."""
-    asterisk = PrivateAsterisk(Path(tempfile.mkdtemp(prefix="cc-bench-ari-")))
+    folder = tempfile.TemporaryDirectory(prefix="cc-bench-ari-")
+    asterisk = PrivateAsterisk(Path(folder.name))
     await asterisk.__aenter__()
     try:
         async with ari_of(asterisk) as ari:
@@ -138,6 +139,7 @@ async def main(asked: argparse.Namespace) -> dict[str, Any]:
             report["strange_frames"] = ari.strange_frames + bare.strange_frames
     finally:
         await asterisk.die()
+        folder.cleanup()
     return report
 
 

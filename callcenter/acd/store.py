@@ -11,6 +11,7 @@ from callcenter.acd.model import Agent, Member, PauseReason, Queue
 from callcenter.basics.errors import BadRequest, NotFound
 from callcenter.basics.logs import get_logger
 from callcenter.basics.vocabulary import AGENT_NUMBER, NAME, display_name
+from callcenter.database.pool import Querier
 
 _log = get_logger(__name__)
 AGENTS = """select a.number, a.name, a.language, a.sip_password, a.pin,
@@ -81,7 +82,7 @@ async def read_handled(pool: asyncpg.Pool, most: int) -> dict[str, list[int]]:
     return {row["name"]: row["lasted_ms"] for row in await pool.fetch(HANDLED, most)}
 
 
-async def add_agent(pool: asyncpg.Pool, agent: Agent) -> None:
+async def add_agent(pool: Querier, agent: Agent) -> None:
     """Add an agent; BadRequest when the number is malformed or taken."""
     if not AGENT_NUMBER.fullmatch(agent.number):
         raise BadRequest(f"number: {agent.number!r:.40} is no job number; 2 to 8 digits", field="number")
@@ -102,7 +103,7 @@ def queue_row(queue: Queue) -> tuple[Any, ...]:
     return (*columns, msgspec.to_builtins(rules))
 
 
-async def add_queue(pool: asyncpg.Pool, queue: Queue) -> None:
+async def add_queue(pool: Querier, queue: Queue) -> None:
     """Add a queue; BadRequest when the name is malformed or taken."""
     if not NAME.fullmatch(queue.name):
         raise BadRequest(f"name: {queue.name!r:.60} is no queue name; small letters, digits, - and _", field="name")
@@ -110,7 +111,7 @@ async def add_queue(pool: asyncpg.Pool, queue: Queue) -> None:
         raise BadRequest(f"name: {queue.name} is taken; choose another", field="name")
 
 
-async def add_member(pool: asyncpg.Pool, member: Member) -> None:
+async def add_member(pool: Querier, member: Member) -> None:
     """Let an agent serve a queue."""
     try:
         await pool.execute(ADD_MEMBER, member.queue, member.agent, member.penalty, member.weight, member.position)

@@ -15,6 +15,7 @@ from callcenter.basics.errors import BadRequest
 from callcenter.basics.vocabulary import Language
 from callcenter.console import store
 from callcenter.console.rights import Person, Role
+from callcenter.database.pool import Querier
 
 PASSWORD_LEAST: Final = 10
 PASSWORD_MOST: Final = 200
@@ -39,9 +40,7 @@ async def _hash(password: str) -> str:
     return str(await _in_thread("hash", password))
 
 
-async def add_user(
-    pool: asyncpg.Pool, *, name: str, role: str, password: str, agent: str | None = None, language: str | None = None
-) -> None:
+async def add_user(pool: Querier, *, name: str, role: str, password: str, agent: str | None = None, language: str | None = None) -> None:
     """Add a user. BadRequest when something is malformed or taken, NotFound without such an agent."""
     if role not in set(Role):
         raise BadRequest(f"role: {role!r:.20} is none of {', '.join(Role)}", field="role")
@@ -80,7 +79,7 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
-async def add_token(pool: asyncpg.Pool, *, title: str, role: str, token: str | None = None) -> str:
+async def add_token(pool: Querier, *, title: str, role: str, token: str | None = None) -> str:
     """Add an API token and return it; only its digest is kept. BadRequest when ``token`` is too short to be safe."""
     token = token or secrets.token_urlsafe(32)
     if len(token) < 32:

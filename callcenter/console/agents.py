@@ -28,10 +28,11 @@ async def add(ask: Ask, wanted: AgentAdd) -> AgentAdded:
     )
     accounts.check_password(private.password)
     agent = Agent(number=wanted.number, name=wanted.name, language=wanted.language, sip_password=private.sip_password, pin=private.pin)
-    await acd.add_agent(pool, agent)
-    await accounts.add_user(pool, name=wanted.number, role="agent", password=private.password, agent=wanted.number)
-    for queue in wanted.queues:
-        await acd.add_member(pool, Member(queue=queue, agent=wanted.number, penalty=0))
+    async with pool.acquire() as connection, connection.transaction():
+        await acd.add_agent(connection, agent)
+        await accounts.add_user(connection, name=wanted.number, role="agent", password=private.password, agent=wanted.number)
+        for queue in wanted.queues:
+            await acd.add_member(connection, Member(queue=queue, agent=wanted.number, penalty=0))
     await ask.audit("agents.add", f"agent:{wanted.number}", queues=wanted.queues)
     await ask.parts.acd.agents_changed()
     return private

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from callcenter.basics.errors import BadRequest, NotFound
+from callcenter.database.pool import Querier
 
 ADD_USER = """insert into users (name, role, agent, password, language) values ($1, $2, $3, $4, $5)
 on conflict do nothing returning name"""
@@ -50,7 +51,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     """UTC seconds since 1970."""
 
 
-async def add_user(pool: asyncpg.Pool, name: str, *, role: str, agent: str | None, password_hash: str, language: str | None) -> None:
+async def add_user(pool: Querier, name: str, *, role: str, agent: str | None, password_hash: str, language: str | None) -> None:
     """Add a user; BadRequest when the name or the job number has a user already, NotFound without such an agent."""
     try:
         added = await pool.fetchval(ADD_USER, name, role, agent, password_hash, language)
@@ -84,7 +85,7 @@ async def set_language(pool: asyncpg.Pool, name: str, language: str) -> None:
     await pool.execute(SET_LANGUAGE, name, language)
 
 
-async def add_token(pool: asyncpg.Pool, title: str, digest: bytes, role: str) -> None:
+async def add_token(pool: Querier, title: str, digest: bytes, role: str) -> None:
     """Add an API token."""
     await pool.execute(ADD_TOKEN, title, digest, role)
 

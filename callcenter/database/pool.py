@@ -8,10 +8,13 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
+from asyncpg.pool import PoolConnectionProxy
 
 from callcenter.basics.errors import StoreAway
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Querier: TypeAlias = "Pool | asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+"""Where a single statement may go: to the pool, or to a connection whose transaction it joins."""
 
 CONNECT_LIMIT_S: Final = 5.0
 STATEMENT_LIMIT_S: Final = 10.0

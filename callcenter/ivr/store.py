@@ -8,6 +8,7 @@ import asyncpg
 
 from callcenter.basics.errors import BadFlow, NotFound
 from callcenter.basics.logs import get_logger
+from callcenter.database.pool import Querier
 from callcenter.ivr.check import check_flow, runnable_flow
 from callcenter.ivr.flow import Flow
 
@@ -28,10 +29,15 @@ from flows where name = $1 returning version"""
 
 async def save_flow(pool: asyncpg.Pool, raw: Any, author: str) -> Flow:
     """Check a flow and save it as a new version; BadFlow with every place and reason when it can't be run."""
-    flow = check_flow(raw)
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(TAKE_TURN, flow.name)
-        version = await connection.fetchval(ADD_FLOW, flow.name, flow.model_dump(mode="json", by_alias=True), author)
+        return await add_flow(connection, raw, author)
+
+
+async def add_flow(connection: Querier, raw: Any, author: str) -> Flow:
+    """``save_flow`` as a part of the connection's transaction."""
+    flow = check_flow(raw)
+    await connection.execute(TAKE_TURN, flow.name)
+    version = await connection.fetchval(ADD_FLOW, flow.name, flow.model_dump(mode="json", by_alias=True), author)
     return flow.model_copy(update={"version": version})
 
 

@@ -6,6 +6,7 @@ import asyncpg
 
 from callcenter.basics.errors import BadRequest, NotFound
 from callcenter.basics.logs import get_logger
+from callcenter.database.pool import Querier
 from callcenter.lines.model import Number, Trunk, host_and_port
 
 _log = get_logger(__name__)
@@ -39,7 +40,7 @@ async def read_outgoing_trunks(pool: asyncpg.Pool) -> list[Trunk]:
     return trunks
 
 
-async def add_number(pool: asyncpg.Pool, number: Number) -> None:
+async def add_number(pool: Querier, number: Number) -> None:
     """Add a number; BadRequest when it is there already."""
     if await pool.fetchval(ADD_NUMBER, number.number, number.title, number.kind, number.target, number.language) is None:
         raise BadRequest(f"number: {number.number} leads somewhere already; remove it first", field="number")

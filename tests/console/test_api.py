@@ -170,6 +170,13 @@ async def test_an_agent_is_added_without_a_restart(site: Site) -> None:
         assert again.status == 400
 
 
+async def test_an_agent_who_can_not_have_a_user_is_not_half_made(site: Site) -> None:
+    await site.parts.pool.execute("insert into users (name, role, password, active) values ('1046', 'supervisor', '', false)")
+    answer = await site.ask("POST", "/api/v1/agents", {"number": "1046", "queues": ["support"]})
+    assert answer.status == 400 and site.rendered == []
+    assert not await site.parts.pool.fetchval("select count(*) from agents where number = '1046'")
+
+
 async def test_states_are_set(site: Site) -> None:
     answer = await site.ask("PUT", "/api/v1/agents/1001/state", {"state": "paused", "reason": "午餐"})
     assert (await answer.json())["mode"] == "paused"
