@@ -1,7 +1,9 @@
 """The ledger at work: what happened is noted at once, on the local disk within milliseconds, in Postgres soon after, once.
 
-    note() → memory → spool file (fsync in groups) → call_events and the rows projected from them, in one statement → file removed
+    note() → spool file, written as soon as the loop turns → confirmed by the disk in groups →
+    call_events and the rows projected from them, in one statement → file removed
 
+What is written survives the death of this process, what is confirmed a power cut; only what is confirmed goes to Postgres.
 Postgres being away only makes the spool longer. The disk being full keeps events in memory, up to a limit, and sends them to
 Postgres from there. Every step may be repeated: events carry ids of their own.
 """
@@ -9,6 +11,7 @@ Postgres from there. Every step may be repeated: events carry ids of their own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -23,7 +26,7 @@ from callcenter.ledger.books import Books
 from callcenter.ledger.counting import Counting
 from callcenter.ledger.events import Event, decode, storable
 from callcenter.ledger.projection import Projected, project
-from callcenter.ledger.spool import REFUSED, Spool, bodies_of
+from callcenter.ledger.spool import REFUSED, Spool, bodies_of, confirm_left
 
 _log = get_logger(__name__)
 _GATHER_S: Final = 0.01
@@ -60,7 +63,12 @@ class Ledger:
         self._pool = pool
         self._spool = Spool(spool_dir)
         self._most_unwritten = most_unwritten
+        self._opened = False
         self._noted: list[Event] = []
+        self._to_write = False
+        self._uncounted: list[Event] = []
+        self._written: list[_Entry] = []
+        self._written_in: set[Path] = set()
         self._unwritten: list[_Entry] = []
         self._spooled: list[_Entry] = []
         self._spooled_in: set[Path] = set()
@@ -70,7 +78,7 @@ class Ledger:
         self._wake = asyncio.Event()
         self._to_ship = asyncio.Event()
         self._disk = asyncio.Lock()
-        self._appended_s = 0.0
+        self._confirmed_s = 0.0
         self._settled = asyncio.Event()
         self._settled.set()
         self._noted_ever = self._committed_ever = 0
@@ -95,7 +103,10 @@ class Ledger:
         return "; ".join(filter(None, troubles))
 
     def note(self, *events: Event) -> None:
-        """Write down that something happened; never waits. When memory is full events are dropped, counted in ``lost``."""
+        """Write down that something happened; never waits. When the loop has turned it survives the death of this process.
+
+        When neither disk nor Postgres takes them and memory is full, events are dropped, counted in ``lost``.
+        """
         room = self._most_unwritten - self._in_memory_only()
         if len(events) > room:
             if not self.lost:
@@ -106,9 +117,14 @@ class Ledger:
         self._noted_ever += len(events)
         self._settled.clear()
         self._wake.set()
+        if not self._to_write:
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().call_soon(self._write_noted)
+                self._to_write = True
 
     def _in_memory_only(self) -> int:
-        return len(self._noted) + len(self._unwritten) + len(self._held())
+        """Those that the disk has not confirmed; many, if it never answers."""
+        return len(self._noted) + len(self._written) + len(self._unwritten) + len(self._held())
 
     def _held(self) -> list[_Entry]:
         """Those of a shipment that is on no disk; only the first one can be: others are made of files."""
@@ -118,7 +134,7 @@ class Ledger:
     def backlog(self) -> int:
         """Events that Postgres does not have yet (files of an earlier run count as one each)."""
         waiting = sum(max(1, batch.noted) if batch.entries is None else len(batch.entries) for batch in self._waiting)
-        return len(self._noted) + len(self._unwritten) + len(self._spooled) + waiting
+        return len(self._noted) + len(self._written) + len(self._unwritten) + len(self._spooled) + waiting
 
     async def settle(self, timeout_s: float) -> None:
         """Wait until everything noted so far is committed; TimeoutError after ``timeout_s`` seconds."""
@@ -144,8 +160,8 @@ class Ledger:
 
     async def run(self) -> None:
         """Keep writing until cancelled; what is noted by then is on the disk at least."""
-        await self._open()
         try:
+            await self._open()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write_disk(), name="ledger: disk")
                 group.create_task(self._write_database(), name="ledger: database")
@@ -153,40 +169,73 @@ class Ledger:
             self._close()
 
     async def _open(self) -> None:
-        left: list[Path] = []
         try:
             left = await asyncio.to_thread(self._spool.open)
         except OSError as error:
             self._disk_failed(error)
+            return
+        self._opened = True
+        self._write_noted()
         if left:
             _log.info("the spool of an earlier run is taken in", files=len(left))
-            self._waiting = [_Batch({path}, None) for path in left]
+            self._waiting += [_Batch({path}, None) for path in left]
             self._settled.clear()
             self._wake.set()
+            await asyncio.to_thread(confirm_left, left)
 
     def _close(self) -> None:
         """The last writes, in the way: the loop may not turn any more."""
-        rest = [*self._held(), *self._unwritten, *self._encoded(self._noted)]
+        rest = [*self._held(), *self._written, *self._unwritten, *self._encoded(self._noted)]
         try:
             if rest:
+                if not self._opened:
+                    self._spool.open()
                 self._spool.append(body for _, body in rest)
             self._spool.rotate()
-            if not rest and not self.backlog():
+            if self._opened and not rest and not self.backlog():
                 self._spool.remove(self._spool.closed)
         except OSError as error:
             _log.error("the ledger's last entries can't be written", lost=len(rest), reason=str(error))
+        self._opened = False
 
     # The disk
+
+    def _write_noted(self) -> None:
+        """Called in the loop as soon as it turns; from then on what was noted survives the death of this process."""
+        self._to_write = False
+        if not self._noted or not (self._opened or self.disk_trouble):
+            return
+        events, self._noted = self._noted, []
+        self._uncounted += events
+        self._write(self._encoded(events))
+
+    def _count(self) -> None:
+        events, self._uncounted = self._uncounted, []
+        metrics.LEDGER_EVENTS.inc(len(events))
+        self._counting.count(events)
+
+    def _write(self, entries: list[_Entry]) -> None:
+        if self.disk_trouble or not entries:
+            self._unwritten += entries
+            return
+        self._written += entries
+        try:
+            self._written_in.add(self._spool.write([body for _, body in entries]))
+        except OSError as error:
+            self._disk_failed(error)
 
     async def _write_disk(self) -> None:
         delay_s = _RETRY_FIRST_S
         while True:
             await self._wake.wait()
-            busy = clock.monotonic_s() - self._appended_s < _BUSY_WITHIN_S
+            busy = clock.monotonic_s() - self._confirmed_s < _BUSY_WITHIN_S
             await asyncio.sleep(_GATHER_BUSY_S if busy else _GATHER_S)
             self._wake.clear()
+            self._write_noted()
+            self._count()
             async with self._disk:
-                await self._append()
+                await (self._write_again() if self.disk_trouble else self._confirm())
+            self._to_ship.set()
             if self.disk_trouble:
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _RETRY_MOST_S)
@@ -194,39 +243,61 @@ class Ledger:
             else:
                 delay_s = _RETRY_FIRST_S
 
-    async def _append(self) -> None:
-        events, self._noted = self._noted, []
-        metrics.LEDGER_EVENTS.inc(len(events))
-        self._counting.count(events)
-        self._unwritten += self._encoded(events)
-        held = self._waiting[0] if self._held() else None
-        entries = [*self._held(), *self._unwritten]
+    async def _confirm(self) -> None:
+        """Let the disk confirm what is written; the loop goes on writing meanwhile."""
+        count = len(self._written)
+        if not count:
+            return
+        too_many = len(self._spooled) + count > _MOST_IN_MEMORY
+        if too_many or (not self.delayed and self._spool.is_full(_FILE_BYTES, _FILE_S)):
+            self._spool.rotate()
+        self._spooled_in |= self._written_in
+        self._written_in = set()
         try:
-            if entries or self.disk_trouble:
-                path = await asyncio.to_thread(self._spool.append, [body for _, body in entries])
+            await asyncio.to_thread(self._spool.confirm)
         except OSError as error:
             self._disk_failed(error)
-        else:
-            if self.disk_trouble:
-                _log.info("the ledger's spool is written again")
-                self.disk_trouble = ""
-            if entries:
-                if held:
-                    held.files.add(path)
-                self._spooled_in.add(path)
-                self._spooled += self._unwritten
-                self._unwritten = []
-                self._appended_s = clock.monotonic_s()
-        if len(self._spooled) > _MOST_IN_MEMORY:
-            self._spool.rotate()
+        if self.disk_trouble:
+            return
+        self._spooled += self._written[:count]
+        self._written = self._written[count:]
+        self._confirmed_s = clock.monotonic_s()
+        if too_many:
             self._waiting.append(_Batch(self._spooled_in, None, len(self._spooled)))
             self._spooled, self._spooled_in = [], set()
-        self._to_ship.set()
+
+    async def _write_again(self) -> None:
+        """Try the disk with all that it has not confirmed, in a new file."""
+        if not self._opened:
+            await self._open()
+        held = self._waiting[0] if self._held() else None
+        count = len(self._unwritten)
+        bodies = [body for _, body in (*self._held(), *self._unwritten)]
+        if not self._opened:
+            return
+        try:
+            path = await asyncio.to_thread(self._spool.append, bodies)
+        except OSError as error:
+            self._disk_failed(error)
+            return
+        _log.info("the ledger's spool is written again")
+        self.disk_trouble = ""
+        if held:
+            held.files.add(path)
+        if count:
+            self._spooled_in.add(path)
+            self._spooled += self._unwritten[:count]
+        rest, self._unwritten = self._unwritten[count:], []
+        self._confirmed_s = clock.monotonic_s()
+        self._write(rest)
 
     def _disk_failed(self, error: OSError) -> None:
+        """What the disk has not confirmed counts as nowhere written."""
         if not self.disk_trouble:
             _log.error("the ledger's spool can't be written; events are held in memory", reason=str(error))
         self.disk_trouble = error.strerror or str(error)
+        self._unwritten = self._written + self._unwritten
+        self._written, self._written_in = [], set()
         self._wake.set()
 
     def _encoded(self, events: Iterable[Event]) -> list[_Entry]:
@@ -276,7 +347,7 @@ class Ledger:
 
     async def _tidy(self) -> None:
         async with self._disk:
-            if not self._spooled:
+            if not self._spooled and not self._written:
                 self._spool.rotate()
         try:
             await self._remove_files()
@@ -321,8 +392,6 @@ class Ledger:
         if not self._waiting and (self._spooled or self._unwritten):
             async with self._disk:
                 if self._spooled:
-                    if self._spool.is_full(_FILE_BYTES, _FILE_S):
-                        self._spool.rotate()
                     self._waiting.append(_Batch(self._spooled_in, self._spooled, len(self._spooled)))
                     self._spooled, self._spooled_in = [], set()
                 elif self._unwritten:
@@ -343,10 +412,9 @@ class Ledger:
 
     async def _remove_files(self) -> None:
         """Remove files of which nothing waits any more."""
-        wanted = self._spooled_in.union(*(batch.files for batch in self._waiting))
+        wanted = self._spooled_in.union(self._written_in, *(batch.files for batch in self._waiting))
         if gone := [path for path in self._spool.closed if path not in wanted]:
             await asyncio.to_thread(self._spool.remove, gone)
-            self._spool.closed = [path for path in self._spool.closed if path not in gone]
 
     async def _read_files(self, paths: Sequence[Path]) -> list[_Entry]:
         entries: list[_Entry] = []
@@ -357,7 +425,7 @@ class Ledger:
                 continue
             except OSError as error:
                 _log.error("a file of the spool can't be read; it is left where it is", file=str(path), reason=str(error))
-                self._spool.closed = [other for other in self._spool.closed if other != path]
+                self._spool.forget([path])
                 continue
             for body in bodies:
                 try:
