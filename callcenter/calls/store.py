@@ -17,7 +17,7 @@ _log = get_logger(__name__)
 _LIMIT_S = 1.0
 _RETRY_S = 0.2
 _GATHER_S = 0.008
-"""What is saved within this time goes out in one command: each one costs both processes a wake-up."""
+"""What is saved within this time goes out in one command: each costs both processes a wake-up. A new call's first record goes at once."""
 
 
 def _text(value: Any) -> str:
@@ -34,15 +34,21 @@ class CallRecords:
         self._redis = redis
         self._pending: dict[str, CallRecord | None] = {}
         self._something = asyncio.Event()
+        self._known: set[str] = set()
+        self._has_new = False
 
     def save(self, record: CallRecord) -> None:
         """Save a record under its id."""
         self._pending[record.id] = record
+        if record.id not in self._known:
+            self._known.add(record.id)
+            self._has_new = True
         self._something.set()
 
     def delete(self, call: str) -> None:
         """Forget a record."""
         self._pending[call] = None
+        self._known.discard(call)
         self._something.set()
 
     async def run(self) -> None:
@@ -50,8 +56,10 @@ class CallRecords:
         try:
             while True:
                 await self._something.wait()
-                await asyncio.sleep(_GATHER_S)
+                if not self._has_new:
+                    await asyncio.sleep(_GATHER_S)
                 self._something.clear()
+                self._has_new = False
                 if not await self._write():
                     await asyncio.sleep(_RETRY_S)
                     self._something.set()
