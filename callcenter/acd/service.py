@@ -66,6 +66,7 @@ class Acd:
         self._due_ms = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._rebuilding = asyncio.Lock()
+        self._closing = False
         self.on_agents_changed: Callable[[], Awaitable[None]] | None = None
         self.on_forgotten: Callable[[], None] | None = None
         """Called when Redis had forgotten everything and knows the match's part again."""
@@ -88,7 +89,8 @@ class Acd:
         self._tasks.start(self._read_mail(), "offers of other workers")
 
     async def close(self) -> None:
-        """Stop the timers."""
+        """Stop the timers and the reading of mail."""
+        self._closing = True
         for timer in (self._due, self._sweep):
             if timer:
                 timer.cancel()
@@ -398,8 +400,8 @@ class Acd:
                 ticket.staffing_changed.set()
 
     async def _read_mail(self) -> None:
-        """Offers for our calls that another worker's step made, until cancelled."""
-        while True:
+        """Offers for our calls that another worker's step made, until closed: a cancellation that meets Redis's answer may be swallowed."""
+        while not self._closing:
             try:
                 offer = await self._matching.mail()
             except StoreAway as error:
