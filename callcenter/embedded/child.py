@@ -19,6 +19,8 @@ from callcenter.embedded import processes
 
 _LOG_LIMIT: Final = 20_000_000
 """Bytes after which a child's log is put aside at its next start."""
+_ANSWERS_WITHIN_S: Final = 5.0
+"""How long a part may take to answer whether it is ready."""
 _FILES: Final = 65_536
 """Open files a child may have, where the machine allows it."""
 
@@ -83,8 +85,9 @@ class Child:
             if self.process.returncode is not None:
                 raise self._failed(f"{self.part.name} ended at its start with {self.process.returncode}")
             try:
-                if await asyncio.wait_for(self.part.is_ready(), 5.0):
-                    return
+                async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                    if await self.part.is_ready():
+                        return
             except (OSError, TimeoutError):
                 pass
             await asyncio.sleep(0.05)
@@ -99,7 +102,8 @@ class Child:
         if self.process.returncode is None:
             processes.send(processes.innermost(self.pid) if self.part.command[0].endswith("bwrap") else self.pid, self.part.stop_by)
             try:
-                await asyncio.wait_for(self.process.wait(), self.part.stop_limit_s)
+                async with asyncio.timeout(self.part.stop_limit_s):
+                    await self.process.wait()
             except TimeoutError:
                 processes.send_to_group(self.pid, signal.SIGKILL)
                 await self.process.wait()

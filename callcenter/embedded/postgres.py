@@ -22,6 +22,7 @@ from callcenter.embedded.processes import born, send
 from callcenter.embedded.sandbox import as_user
 
 _CLUSTER_SQL: Final = Path(__file__).with_name("cluster.sql")
+_CLUSTER_LIMIT_S: Final = 120.0
 _ORPHAN_LIMIT_S: Final = 15.0
 _SETTINGS: Final = {
     "listen_addresses": "",
@@ -138,7 +139,8 @@ async def _run(command: tuple[str, ...], told: bytes, folder: Path, log: Path) -
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
         try:
-            await asyncio.wait_for(process.communicate(told), 120)
+            async with asyncio.timeout(_CLUSTER_LIMIT_S):
+                await process.communicate(told)
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -79,7 +79,8 @@ async def _succeeds(command: tuple[str, ...]) -> bool:
     except OSError:
         return False
     try:
-        return await asyncio.wait_for(process.wait(), _RESOLVES_WITHIN_S) == 0
+        async with asyncio.timeout(_RESOLVES_WITHIN_S):
+            return await process.wait() == 0
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -30,6 +30,11 @@ class RedisServer:
     def url(self) -> str:
         return f"unix://{self.socket}"
 
+    @property
+    def pid(self) -> int:
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         command = [
             str(locate.redis_server(self.folder)),
