@@ -12,6 +12,7 @@ import pytest
 
 from callcenter.asterisk import Ari, AriLimits, ConnectionLost, SubscriptionOverflowed
 from callcenter.asterisk.events import ChannelDestroyed, ChannelEnteredBridge, PlaybackFinished, StasisStart
+from callcenter.basics import metrics
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused, ChannelGone
 from tests.asterisk.reach import APP, ROOM, ari_of, call, fresh, heard
 from tests.asterisk_conf.private_asterisk import PrivateAsterisk
@@ -84,11 +85,11 @@ async def test_no_id_reaches_another_path(ari: Ari) -> None:
 async def test_variables_travel_and_their_events_do_not(ari: Ari) -> None:
     with ari.subscribe() as events:
         channel = await call(ari, events)
-        seen = ari.events_seen
+        seen = metrics.ARI_EVENTS.get("ChannelVarset", 0)
         for number in range(20):
             await channel.set_variable("CC_TEST", f"值 {number}")
         assert await channel.get_variable("CC_TEST") == "值 19"
-        assert ari.events_seen == seen
+        assert metrics.ARI_EVENTS.get("ChannelVarset", 0) == seen
         await ari.set_global("CC_NOTHING", "1")
     async with ari_of_unfiltered(ari) as other:
         assert other.events_seen == 0
