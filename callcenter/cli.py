@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -268,6 +268,62 @@ def queue_log(
                 sys.stdout.write(line)
 
     asyncio.run(work())
+
+
+@cli.command()
+def replay(  # noqa: PLR0917 - a command's options
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A day that is over, in the centre's zone: 2026-11-20.")],
+    rules: Annotated[Path | None, typer.Option(help="Changed rules: a .json or .toml file.")] = None,
+    settings_: Annotated[list[str] | None, typer.Option("--set", help="One change: queue.sales.strategy=fewest_calls. Repeatable.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Show this queue only.")] = None,
+    patience: Annotated[str, typer.Option(help="Of answered callers. own: endless; day: drawn from the day's callers.")] = "own",
+    formula: Annotated[str, typer.Option(help="Which service level.")] = "genesys_sl",
+    threshold: Annotated[int | None, typer.Option(min=1, max=3600, help="T in seconds; each queue's own when not given.")] = None,
+    seed: Annotated[int, typer.Option(help="For what is drawn; the same seed gives the same replay.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Replay a past day's calls by the rules as they are, and by changed ones, side by side."""
+    import msgspec
+
+    from callcenter.embedded import redis as embedded
+    from callcenter.live import connection
+    from callcenter.replay import changes, figures, service
+
+    settings = _settings()
+    if patience not in ("own", "day"):
+        raise BadRequest(f"patience: {patience!r:.20} is neither own nor day", field="patience")
+    wish = service.Wish(
+        day=day.date(), changes=changes.put(_changes_of(rules) if rules else {}, settings_ or ()), queue=queue, seed=seed,
+        draws_patience=patience == "day", formula=formula, threshold_s=threshold,
+    )  # fmt: skip
+
+    def told(calls: int, seconds: float) -> None:
+        typer.echo(f"{calls} callers replayed in {seconds:.1f} s", err=True)
+
+    async def work() -> service.Comparison:
+        async with _database(settings) as pool, embedded.scratch() as url:
+            redis = await connection.connect(url)
+            try:
+                return await service.replay(pool, redis, ZoneInfo(settings.timezone), wish, told)
+            finally:
+                await redis.aclose()
+
+    found = asyncio.run(work())
+    if json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    typer.echo(f"{found.day} ({found.zone}), service level {found.formula}, patience {found.patience}, seed {found.seed}\n")
+    typer.echo(figures.as_table(found.columns, queue))
+    typer.echo("\n".join(f"Note: {note}." for note in found.notes))
+
+
+def _changes_of(file: Path) -> dict[str, Any]:
+    from callcenter.replay import changes
+
+    try:
+        return changes.read_changes(file.read_text(encoding="utf-8"), "json" if file.suffix == ".json" else "toml")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(f"rules: {file} can't be read: {error}", field="rules") from None
 
 
 @cli.command()

@@ -60,7 +60,7 @@ VISITS: Final = f"""with told as (
       else coalesce(ended_at, next_at) end as gone_at, ended_at is not null or next_at is not null as is_over
   from ended
 )
-select v.queue, v.entered_at, v.how, greatest(coalesce({_ms("v.gone_at - v.entered_at")}, 0), 0) as wait_ms,
+select v.call, v.queue, v.entered_at, v.how, greatest(coalesce({_ms("v.gone_at - v.entered_at")}, 0), 0) as wait_ms,
   case when v.how = 'answered' then greatest({_ms("v.bridged_at - v.gone_at")}, 0) else 0 end as announce_ms,
   coalesce(s.talk_ms, 0) as talk_ms, coalesce(s.hold_ms, 0) as hold_ms, v.wrap_ms::bigint as wrap_ms, v.is_over,
   v.offers, v.missed, v.offers_lost, v.offers_elsewhere
