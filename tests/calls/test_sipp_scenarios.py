@@ -24,7 +24,7 @@ def _password(centre: Centre, number: str) -> dict[str, str]:
 
 
 async def test_caller_presses_1_and_talks_to_agent_1001(centre: Centre, tmp_path: Path) -> None:
-    async with sipp("agent_answers_and_talks", tmp_path, server=centre.sip, agents=_password(centre, "1001"), hertz=880):
+    async with sipp("agent_answers_and_talks", tmp_path, server=centre.sip, agents=_password(centre, "1001"), hertz=880) as agent:
         await centre.set_state("1001", "ready")
         await centre.agent_is("1001", "ready")
         number = "13800000001"
@@ -32,9 +32,11 @@ async def test_caller_presses_1_and_talks_to_agent_1001(centre: Centre, tmp_path
         async with sipp("caller_presses_1", tmp_path, arguments, caller=number, hertz=440) as caller:
             await caller.went_well(40)
         story = await centre.story(number)
+        assert agent.counts()["failed"] == 0, agent.complaints()
     assert (story["call"]["agent"], story["call"]["outcome"], story["call"]["ended_by"]) == ("1001", "answered", "caller")
-    left, _ = decode_opus(await recording_of(centre, story))
-    assert hears_tone(left[4000:-4000], 440), "the caller's tone is on the left; both sides' are heard in test_the_whole_way"
+    left, right = decode_opus(await recording_of(centre, story))
+    assert hears_tone(left[4000:-4000], 440) and not hears_tone(left[4000:-4000], 880), "the caller is on the left"
+    assert hears_tone(right[4000:-4000], 880) and not hears_tone(right[4000:-4000], 440), "the agent is on the right"
 
 
 @pytest.mark.parametrize(("scenario", "agent", "end"), [("agent_declines", "1002", "declined"), ("agent_is_busy", "1003", "busy")])
