@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 from callcenter.acd.service import Acd
@@ -19,38 +20,55 @@ _GATHER_S = 0.05
 
 async def watch_phones(ami: Ami, acd: Acd) -> None:
     """Keep the ACD's knowledge of phones true until cancelled; asks anew now and then, so that a missed event heals."""
-    ask = asyncio.Event()
+    watch = _Watch(ami, acd)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_follow(ami, acd, ask), name="phones: events")
-        group.create_task(_ask(ami, acd, ask), name="phones: list")
+        group.create_task(watch.follow(), name="phones: events")
+        group.create_task(watch.ask(), name="phones: list")
 
 
-async def _ask(ami: Ami, acd: Acd, ask: asyncio.Event) -> None:
-    while True:
-        ask.clear()
-        try:
-            reachable = await ami.contacts()
-        except (AsteriskAway, AsteriskRefused) as error:
-            _log.info("phones can't be asked for yet", reason=str(error))
-            await asyncio.sleep(_RETRY_S)
-            continue
-        numbers, _, _ = acd.configured
-        for number in tuple(numbers):
-            await acd.set_reachable(number, reachable.get(number, False))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ASK_AGAIN_S):
-                await ask.wait()
-        await asyncio.sleep(_GATHER_S)
+class _Watch:
+    def __init__(self, ami: Ami, acd: Acd) -> None:
+        self._ami = ami
+        self._acd = acd
+        self._again = asyncio.Event()
+        self._told: set[str] = set()
+        """Whose phone an event has told of since the list was asked for: of them the list is older than what is known."""
+        self._one_at_a_time = asyncio.Lock()
 
-
-async def _follow(ami: Ami, acd: Acd, ask: asyncio.Event) -> None:
-    """A contact that came is believed; one that went is asked about, for the phone may have another (it moved)."""
-    with ami.events("ContactStatus") as events:
-        async for event in events:
-            number = str(event.get("AOR", ""))
-            if not acd.knows_agent(number):
+    async def ask(self) -> None:
+        """Ask for all phones now, and again when one has gone."""
+        while True:
+            self._again.clear()
+            self._told.clear()
+            try:
+                reachable = await self._ami.contacts()
+            except (AsteriskAway, AsteriskRefused) as error:
+                _log.info("phones can't be asked for yet", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
                 continue
-            if str(event.get("ContactStatus", "")) in _GONE:
-                ask.set()
-            else:
-                await acd.set_reachable(number, True)
+            await self._believe(reachable)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_AGAIN_S):
+                    await self._again.wait()
+            await asyncio.sleep(_GATHER_S)
+
+    async def _believe(self, reachable: Mapping[str, bool]) -> None:
+        numbers, _, _ = self._acd.configured
+        for number in tuple(numbers):
+            async with self._one_at_a_time:
+                if number not in self._told:
+                    await self._acd.set_reachable(number, reachable.get(number, False))
+
+    async def follow(self) -> None:
+        """A contact that came is believed; one that went is asked about, for the phone may have another (it moved)."""
+        with self._ami.events("ContactStatus") as events:
+            async for event in events:
+                number = str(event.get("AOR", ""))
+                if not self._acd.knows_agent(number):
+                    continue
+                if str(event.get("ContactStatus", "")) in _GONE:
+                    self._again.set()
+                    continue
+                self._told.add(number)
+                async with self._one_at_a_time:
+                    await self._acd.set_reachable(number, True)

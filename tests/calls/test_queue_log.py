@@ -62,12 +62,13 @@ async def test_answered_missed_abandoned_paused(centre: Centre) -> None:
 
     async def whole() -> str | None:
         text = await _told(centre, since_ms)
-        return text if "REMOVEMEMBER" in text and "ABANDON" in text else None
+        return text if "|Agent/1001|REMOVEMEMBER|" in text and "|ABANDON|" in text else None
 
     text = await until("the agent's signing off in the queue_log", whole, 10)
     assert text
     entries = read(text)
-    stories_hold(entries)
+    begun_here = {entry.call for entry in entries if entry.event == "ENTERQUEUE"}
+    stories_hold([entry for entry in entries if entry.call in begun_here])
     caller = channel_of(story, "caller")
     assert _names(entries, call=caller) == ["ENTERQUEUE", "RINGNOANSWER", "CONNECT", "COMPLETEAGENT"]
     entered, rang, connected, completed = (entry for entry in entries if entry.call == caller)

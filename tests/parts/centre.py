@@ -180,11 +180,17 @@ class Centre:
     async def agent_is(self, number: str, *states: str, timeout_s: float = 10.0) -> dict[str, Any]:
         """Wait until the live screen shows the agent in one of these states."""
 
-        async def asked() -> dict[str, Any] | None:
-            now = await self.agent_now(number)
-            return now if now["state"] in states else None
+        seen: dict[str, Any] = {}
 
-        return await until(f"agent {number} {' or '.join(states)}", asked, timeout_s)  # type: ignore[return-value]
+        async def asked() -> bool:
+            seen.update(await self.agent_now(number))
+            return seen["state"] in states
+
+        try:
+            await until(f"agent {number} {' or '.join(states)}", asked, timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the agent: {seen}") from None
+        return seen
 
     async def given_talking(self, caller: Phone, agent: Phone, dialled: str = "4001") -> Talk:
         """The caller dials a queue and talks to the agent, announcement over."""
