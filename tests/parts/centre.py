@@ -167,8 +167,11 @@ class Centre:
             await self.agent_is(number, "ready", "ringing")
             try:
                 yield phone
-            finally:
-                await self.set_state(number, "offline")
+            except BaseException:
+                with contextlib.suppress(aiohttp.ClientError, AssertionError):
+                    await self.set_state(number, "offline")
+                raise
+            await self.set_state(number, "offline")
 
     async def set_state(self, number: str, state: str, reason: str = "") -> None:
         await self.api("PUT", f"agents/{number}/state", {"state": state, "reason": reason})
