@@ -1,7 +1,7 @@
 """Owned, named tasks: the only place that creates them.
 
-Whoever starts a task keeps its ``Tasks`` and closes it: closing cancels what still runs and awaits it.
-A task that dies of an unexpected exception is logged with its name; nothing is lost silently.
+Whoever starts a task keeps its ``Tasks`` and closes it: closing cancels what still runs and awaits it, for so long and no longer.
+A task that dies of an unexpected exception, or that does not end when told to, is logged with its name; nothing is lost silently.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from callcenter.basics.logs import get_logger
 
 T = TypeVar("T")
 _log = get_logger(__name__)
+END_LIMIT_S: Final = 10.0
+"""How long a cancelled task is waited for: longer than any clearing up of ours takes, so whoever needs more is stuck."""
 
 
 class Tasks:
@@ -55,13 +57,29 @@ class Tasks:
         await self.close()
 
 
-async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel the tasks and wait for their end; their results and errors are dropped."""
-    living = [task for task in tasks if task is not None and not task.done()]
+async def cancel_and_wait(*tasks: asyncio.Task[Any] | None, limit_s: float | None = None) -> None:
+    """Cancel the tasks and wait for their end; their results and errors are dropped.
+
+    One that has not ended after ``limit_s`` seconds (``END_LIMIT_S`` when not said) is named in the log and left behind,
+    still cancelled: whoever waits goes on.
+    """
+    living = {task for task in tasks if task is not None and not task.done()}
     for task in living:
         task.cancel()
-    if living:
-        await asyncio.gather(*living, return_exceptions=True)
+    if not living:
+        return
+    limit_s = END_LIMIT_S if limit_s is None else limit_s
+    ended, stuck = await asyncio.wait(living, timeout=limit_s)
+    for task in ended:
+        if not task.cancelled():
+            task.exception()
+    for task in stuck:
+        _log.error("a task does not end though it was cancelled; it is left behind", task=task.get_name(), waited_s=limit_s, at=_at(task))
+
+
+def _at(task: asyncio.Task[Any]) -> str:
+    """Where a task stands, innermost frame last; empty when it tells nothing."""
+    return " < ".join(f"{frame.f_code.co_name}:{frame.f_lineno}" for frame in reversed(task.get_stack(limit=4)))
 
 
 @contextmanager

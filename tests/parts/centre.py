@@ -107,7 +107,8 @@ class Centre:
             return -1 if supervisor is None else supervisor.returncode or 0
         supervisor.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(supervisor.wait(), 30)
+            async with asyncio.timeout(30):
+                return await supervisor.wait()
         except TimeoutError:
             os.killpg(supervisor.pid, signal.SIGKILL)
             await supervisor.wait()
@@ -257,7 +258,8 @@ class Centre:
         """Ask Asterisk's own command line."""
         words = [*_loader(Path(self.settings["ASTERISK_ROOT"])), "-C", str(self.var / "asterisk" / "etc" / "asterisk.conf"), "-rx", command]
         asked = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
-        answer, _ = await asyncio.wait_for(asked.communicate(), 10)
+        async with asyncio.timeout(10):
+            answer, _ = await asked.communicate()
         return answer.decode(errors="replace")
 
     async def channels(self) -> list[str]:

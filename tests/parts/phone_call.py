@@ -50,7 +50,8 @@ class PhoneCall:
 
     async def ended(self, timeout_s: float = 10.0) -> int:
         """It is over: returns the last status (200 after a BYE, 486, 487, 603 …)."""
-        await asyncio.wait_for(self._ended.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await self._ended.wait()
         return self.status
 
     @property
@@ -111,7 +112,8 @@ class PhoneCall:
         assert self.invite is not None and not self.outgoing
         self.status, self.ended_by_us = status, True
         self._reply(self.invite, status, text)
-        await asyncio.wait_for(self._ended.wait(), 3.0)
+        async with asyncio.timeout(3.0):
+            await self._ended.wait()
 
     async def hang_up(self) -> None:
         """End it from this side, whatever its state; returns when the other side has agreed."""
@@ -123,7 +125,8 @@ class PhoneCall:
             await self._request("BYE")
         elif self.outgoing:
             await self.phone.cancel(self)
-            await asyncio.wait_for(self._ended.wait(), 3.0)
+            async with asyncio.timeout(3.0):
+                await self._ended.wait()
         else:
             await self.decline()
 

@@ -109,7 +109,8 @@ class Ear:
         event = asyncio.Event()
         self._waiting.append(event)
         try:
-            await asyncio.wait_for(event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
         finally:
             self._waiting.remove(event)
 
@@ -167,7 +168,8 @@ class Voice(asyncio.DatagramProtocol):
         self._pressed.clear()
         for key in keys:
             self._keys.put_nowait(key)
-        await asyncio.wait_for(self._pressed.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await self._pressed.wait()
 
     def _send(self, kind: int, payload: bytes, *, timestamp: int, marker: bool = False) -> None:
         if self.target is None or self._transport is None or self._transport.is_closing():

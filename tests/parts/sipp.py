@@ -83,7 +83,8 @@ class Sipp:
     async def ended(self, timeout_s: float = 60.0) -> int:
         """Wait until it has played its calls; 0: each went as the scenario says."""
         assert self._process is not None
-        return await asyncio.wait_for(self._process.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            return await self._process.wait()
 
     async def went_well(self, timeout_s: float = 60.0) -> None:
         """Wait until it has played its calls; AssertionError with SIPp's own words when one went otherwise."""

@@ -106,14 +106,16 @@ class Phone(asyncio.DatagramProtocol):
     async def rings(self, timeout_s: float = 10.0) -> PhoneCall:
         """The next call that arrives here (180 is sent by itself)."""
         try:
-            return await asyncio.wait_for(self._arrived.get(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._arrived.get()
         except TimeoutError:
             raise AssertionError(f"{self.number} should ring: nothing came in {timeout_s} s\n{self.story()}") from None
 
     async def stays_quiet(self, for_s: float) -> None:
         """Nothing rings here for so long."""
         with contextlib.suppress(TimeoutError):
-            call = await asyncio.wait_for(self._arrived.get(), for_s)
+            async with asyncio.timeout(for_s):
+                call = await self._arrived.get()
             raise AssertionError(f"{self.number} rings: {call.invite['From'] if call.invite else ''}")
 
     def story(self) -> str:
@@ -134,7 +136,8 @@ class Phone(asyncio.DatagramProtocol):
         try:
             while time.monotonic() < until:
                 try:
-                    answer = await asyncio.wait_for(answers.get(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        answer = await answers.get()
                 except TimeoutError:
                     wait_s *= 2
                     self._send(data)
@@ -229,7 +232,8 @@ class Phone(asyncio.DatagramProtocol):
         self._send(data)
         while True:
             try:
-                answer = await asyncio.wait_for(answers.get(), None if heard else wait_s)
+                async with asyncio.timeout(None if heard else wait_s):
+                    answer = await answers.get()
             except TimeoutError:
                 wait_s *= 2
                 if wait_s > 8:
