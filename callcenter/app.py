@@ -33,11 +33,14 @@ from callcenter.basics.settings import Settings
 from callcenter.basics.tasks import Tasks
 from callcenter.basics.vocabulary import Kind, new_id
 from callcenter.calls.callbacks import Callbacks
+from callcenter.calls.conference_control import ConferenceControl
+from callcenter.calls.conference_rooms import Rooms
 from callcenter.calls.fallback_intake import FallbackIntake
 from callcenter.calls.house import House
 from callcenter.calls.phones import watch_phones
 from callcenter.calls.service import Calls
 from callcenter.calls.store import CallRecords
+from callcenter.conferences.service import Conferences
 from callcenter.console.app import build_app
 from callcenter.console.parts import Parts
 from callcenter.database import pool as database
@@ -122,6 +125,8 @@ class _Worker:
         self.ami: Ami
         self.calls: Calls
         self.callbacks: Callbacks
+        self.conferences: Conferences
+        self.rooms: Rooms
         self.lines: Lines
         self.callers: Callers
         self.flows: Flows
@@ -148,6 +153,8 @@ class _Worker:
         await self.lines.load()
         await self.callers.load()
         await self.flows.load()
+        await self.conferences.load()
+        self.rooms.configured = self.conferences.all
 
     async def changed(self) -> None:
         """Numbers, trunks, callers or flows were changed: take them over for new calls."""
@@ -214,6 +221,8 @@ async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
         worker.lines = Lines(worker.pool)
         worker.callers = Callers(worker.pool)
         worker.flows = Flows(worker.pool)
+        worker.conferences = Conferences(worker.pool)
+        worker.rooms = Rooms(worker.redis)
         await worker.load()
         worker.acd = Acd(
             matching=Matching(worker.redis, new_id(Kind.NODE, clock.utc_ms())), pool=worker.pool, ledger=worker.ledger, board=worker.board
@@ -262,6 +271,8 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         look_up=lookups.look_up,
         outside_allowed=tuple(settings.outside_allowed),
         callbacks=callbacks,
+        conferences=worker.rooms,
+        bridge_recordings=settings.asterisk_dir / "spool" / "recording",
         caller_facts=worker.callers.facts,
     )
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)
@@ -272,6 +283,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         intake = FallbackIntake(worker.calls, witness_file=settings.witness_file, messages=settings.message_spool)
         background(intake.run(), "fallback intake")
         background(callbacks.run(worker.calls), "callbacks")
+        background(worker.rooms.watch(), "conferences")
         await stack.enter_async_context(worker.ari)
         stack.push_async_callback(calls_tasks.close)
         try:
@@ -292,6 +304,7 @@ async def _serve_console(worker: _Worker, stack: AsyncExitStack) -> None:
         acd=worker.acd,
         calls=worker.calls,
         callbacks=worker.callbacks,
+        conferences=ConferenceControl(worker.calls),
         recordings=worker.recordings,
         health=worker.health,
         render_phones=worker.render_phones,

@@ -35,8 +35,6 @@ UNREAD: Final = (
     "ChannelCallerId",
     "ChannelConnectedLine",
     "ChannelCreated",
-    "ChannelTalkingStarted",
-    "ChannelTalkingFinished",
     "PlaybackStarted",
     "PlaybackContinuing",
     "BridgeCreated",
@@ -260,6 +258,10 @@ class Ari:
     def bridge(self, bridge_id: str) -> handles.Bridge:
         """The handle of a bridge; nothing is asked."""
         return handles.Bridge(self, bridge_id)
+
+    async def stop_recording(self, name: str) -> None:
+        """End a recording that ``record`` of a channel or bridge began; its file is whole then."""
+        await self.request("POST", f"/recordings/live/{segment(name)}/stop")
 
     def playback(self, playback_id: str) -> handles.Playback:
         """The handle of a playback; nothing is asked."""

@@ -179,6 +179,10 @@ class Bridge(_Handle):
         await self._ari.request("POST", f"{self._path}/play/{segment(playback_id)}", query={"media": ",".join(media)})
         return Playback(self._ari, playback_id)
 
+    async def record(self, name: str, audio_format: str) -> None:
+        """Record what everyone in it hears, until ``Ari.stop_recording``; a recording of that name is replaced."""
+        await self._post("record", name=name, format=audio_format, ifExists="overwrite")
+
     async def moh_start(self, music_class: str) -> None:
         """Play music to everyone in it."""
         await self._post("moh", mohClass=music_class)

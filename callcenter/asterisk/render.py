@@ -77,7 +77,7 @@ def prepare_folders(facts: CentreFacts) -> None:
     """
     below = facts.asterisk_dir
     wanted = [
-        *(below / part for part in ("lib", "lib/agi", "spool", "run", "log")),
+        *(below / part for part in ("lib", "lib/agi", "spool", "spool/recording", "run", "log")),
         facts.prompts_dir,
         facts.music_dir,
         facts.voicemail_dir,

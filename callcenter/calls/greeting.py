@@ -11,7 +11,7 @@ from callcenter.ledger import events as ledger
 from callcenter.lines.choice import Destination
 
 _UNALLOCATED = "unallocated"
-_WAY_TO = {"flow": Phase.MENU, "queue": Phase.QUEUE, "agent": Phase.DIRECT}
+_WAY_TO = {"flow": Phase.MENU, "queue": Phase.QUEUE, "agent": Phase.DIRECT, "conference": Phase.CONFERENCE}
 
 
 async def greeting(session: Session) -> Phase:
@@ -54,6 +54,8 @@ async def _towards(session: Session, destination: Destination) -> Phase:
         session.record = session.record.evolve(queue=destination.target)
     elif destination.kind == "agent":
         session.record = session.record.evolve(agent=destination.target)
+    elif destination.kind == "conference":
+        session.record = session.record.evolve(conference=destination.target)
     else:
         flow = session.house.flows.latest(destination.target)
         if flow is None:

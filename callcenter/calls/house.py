@@ -23,6 +23,7 @@ from callcenter.recordings.service import Recordings
 
 if TYPE_CHECKING:
     from callcenter.calls.callbacks import Callbacks
+    from callcenter.calls.conference_rooms import Rooms
 
 
 class Flows(Protocol):
@@ -59,5 +60,9 @@ class House:
     """What numbers that flows build from digits may begin with."""
     callbacks: Callbacks
     """Who is to be called back."""
+    conferences: Rooms
+    """The conferences that are going on."""
+    bridge_recordings: Path
+    """Where Asterisk writes what is recorded of a bridge."""
     caller_facts: Callable[[str], CallerFacts]
     """What is known of a caller's number, at once."""

@@ -25,11 +25,12 @@ class Phase(StrEnum):
     VOICEMAIL = "voicemail"
     FAREWELL = "farewell"
     FEATURE = "feature"
+    CONFERENCE = "conference"
     DONE = "done"
 
 
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
-    Phase.GREETING: frozenset({Phase.MENU, Phase.QUEUE, Phase.DIRECT, Phase.FEATURE, Phase.DONE}),
+    Phase.GREETING: frozenset({Phase.MENU, Phase.QUEUE, Phase.DIRECT, Phase.FEATURE, Phase.CONFERENCE, Phase.DONE}),
     Phase.MENU: frozenset({Phase.QUEUE, Phase.DIRECT, Phase.OUTSIDE, Phase.VOICEMAIL, Phase.DONE}),
     Phase.QUEUE: frozenset(
         {
@@ -53,6 +54,7 @@ NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.VOICEMAIL: frozenset({Phase.DONE}),
     Phase.FAREWELL: frozenset({Phase.DONE}),
     Phase.FEATURE: frozenset({Phase.DONE}),
+    Phase.CONFERENCE: frozenset({Phase.DONE}),
     Phase.DONE: frozenset(),
 }
 """Which phase may follow which. A hang-up ends any of them."""
@@ -64,6 +66,7 @@ _ABANDONED: Final = {
     Phase.ANNOUNCING: Outcome.ABANDONED_QUEUE,
     Phase.ASKING: Outcome.ABANDONED_QUEUE,
     Phase.DIRECT: Outcome.NO_ANSWER,
+    Phase.CONFERENCE: Outcome.ABANDONED_IVR,
 }
 
 

@@ -89,6 +89,14 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The caller was offered a callback by an overflow rule and did not want it: such rules count no more."""
     callback: str = ""
     """The callback for which this call is made."""
+    conference: str = ""
+    """The conference that the caller enters, or is in."""
+    conference_role: str = ""
+    """``moderator`` or ``guest``; empty until it is known."""
+    conference_bridge: str = ""
+    """The conference's bridge while the caller is in it."""
+    muted: bool = False
+    """Nobody in the conference hears the caller."""
     talked: bool = False
     held: bool = False
 

@@ -37,7 +37,7 @@ async def recover(calls: Calls, witness_file: Path, app: str, app_prefix: str) -
     records = [record for record in await house.records.all() if record.node == house.node]
     channels = {channel.id: channel for channel in await house.ari.list_channels()}
     bridges = [bridge.id for bridge in await house.ari.list_bridges()]
-    todo = plan(records, channels, bridges, app_prefix)
+    todo = plan(records, channels, set(bridges) - await house.conferences.load(), app_prefix)
     ends = await _ends(witness_file, records)
     await house.acd.forget_strangers({record.id for record in records} | await house.callbacks.waiting())
     for record in todo.close:

@@ -43,7 +43,7 @@ def plan(records: Iterable[CallRecord], channels: Mapping[str, ChannelData], bri
         if record.other:
             known.add(record.other.channel)
         known.update(ringing.leg.channel for ringing in record.ringing)
-        known_bridges.add(record.bridge)
+        known_bridges.update((record.bridge, record.conference_bridge))
     strangers = [channel for name, channel in channels.items() if name not in known]
     return RecoveryPlan(
         resume=tuple(resume),

@@ -16,6 +16,7 @@ from callcenter.calls import recovery
 from callcenter.calls.announcing import announcing
 from callcenter.calls.callback_asking import asking
 from callcenter.calls.calling_back import calling_back
+from callcenter.calls.conference import conference
 from callcenter.calls.control import control_of
 from callcenter.calls.conversation import conversation
 from callcenter.calls.direct import direct
@@ -48,6 +49,7 @@ WAYS: Final[dict[Phase, PhaseCoroutine]] = {
     Phase.ASKING: asking,
     Phase.CALLBACK: calling_back,
     Phase.FEATURE: feature,
+    Phase.CONFERENCE: conference,
 }
 """The coroutine of each phase."""
 

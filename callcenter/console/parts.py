@@ -13,6 +13,7 @@ from callcenter.acd.model import AgentNow, Explanation, QueueNow
 from callcenter.basics.settings import Settings
 from callcenter.calls.callback_store import Callback
 from callcenter.calls.callbacks import Wish
+from callcenter.conferences.model import Role
 from callcenter.live.board import Board
 from callcenter.recordings.service import RecordingInfo
 
@@ -65,6 +66,16 @@ class AsksCallbacks(Protocol):
         """Call nobody back; NotFound, TooLate."""
 
 
+class AsksConferences(Protocol):
+    """What the console asks of the conferences that are going on."""
+
+    async def control(self, name: str, action: str, member: str, by: str) -> None:
+        """Do something with a conference or a member; NotFound, BadRequest."""
+
+    async def invite(self, name: str, to: str, role: Role, by: str) -> str:
+        """Call somebody in; NotFound, BadRequest, TooLate."""
+
+
 class AsksRecordings(Protocol):
     """What the console asks of the recordings."""
 
@@ -105,6 +116,7 @@ class Parts:
     acd: AsksAcd
     calls: AsksCalls
     callbacks: AsksCallbacks
+    conferences: AsksConferences
     recordings: AsksRecordings
     health: Callable[[], Awaitable[dict[str, Any]]]
     """Each part's state: name → {ok, …}."""

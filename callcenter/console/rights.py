@@ -51,6 +51,9 @@ class Operation(StrEnum):
     PROMPTS_CHANGE = "prompts.change"
     CALLBACKS_SEE = "callbacks.see"
     CALLBACKS_CHANGE = "callbacks.change"
+    CONFERENCES_SEE = "conferences.see"
+    CONFERENCES_CONTROL = "conferences.control"
+    CONFERENCES_CHANGE = "conferences.change"
     METRICS_SEE = "metrics.see"
     REPORTS_SEE = "reports.see"
 
@@ -80,6 +83,9 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.PROMPTS_CHANGE:   (_A, _A, _N),
         Operation.CALLBACKS_SEE:    (_A, _A, _N),
         Operation.CALLBACKS_CHANGE: (_A, _A, _N),
+        Operation.CONFERENCES_SEE:  (_A, _A, _N),
+        Operation.CONFERENCES_CONTROL: (_A, _A, _N),
+        Operation.CONFERENCES_CHANGE: (_A, _A, _N),
         Operation.METRICS_SEE:      (_A, _N, _N),
         Operation.REPORTS_SEE:      (_A, _A, _N),
     }.items()

@@ -13,6 +13,7 @@ from callcenter.console.api import callbacks as api_callbacks
 from callcenter.console.api import callers as api_callers
 from callcenter.console.api import calls as api_calls
 from callcenter.console.api import centre, openapi, ops, recordings
+from callcenter.console.api import conferences as api_conferences
 from callcenter.console.api import prompts as api_prompts
 from callcenter.console.api import queues as api_queues
 from callcenter.console.api import reports as api_reports
@@ -55,6 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *api_skills.ROUTES,
     *api_callers.ROUTES,
     *api_callbacks.ROUTES,
+    *api_conferences.ROUTES,
     *api_reports.ROUTES,
     *api_prompts.ROUTES,
     *ops.ROUTES,

@@ -22,7 +22,7 @@ NAMES: Final[Mapping[str, str]] = {
     "direct": N_("Direct call"),
     "announcing": N_("Announcement"), "conversation": N_("Conversation"), "voicemail": N_("Voicemail"), "other": N_("Other"),
     "asking": N_("Asked about a callback"), "callback": N_("Callback"),
-    "feature": N_("Feature code"), "farewell": N_("Farewell"), "fallback": N_("Served without the service"),
+    "feature": N_("Feature code"), "farewell": N_("Farewell"), "conference": N_("Conference"), "fallback": N_("Served without the service"),
     "done": N_("Ended"), "held": N_("On hold"), "hold": N_("On hold"),
     # states
     "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),
@@ -104,6 +104,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "recording_resumed": N_("Recording goes on, resumed by %(by)s"),
     "recording_ended": N_("Recording ended"),
     "recording_failed": N_("Recording failed: %(reason)s"),
+    "conference_joined": N_("The caller joined the conference %(conference)s"),
+    "conference_muted": N_("The caller was muted or unmuted in the conference %(conference)s by %(by)s"),
+    "conference_left": N_("The caller left the conference %(conference)s"),
     "voicemail_left": N_("The caller left a message in mailbox %(box)s"),
     "recovered": N_("Another worker took the call over after a restart"),
     "call_ended": N_("The call ended, hung up by %(by)s: %(outcome)s"),

@@ -257,6 +257,30 @@ class RecordingFailed(Happened, frozen=True, kw_only=True, tag="recording_failed
     reason: str
 
 
+class ConferenceJoined(Happened, frozen=True, kw_only=True, tag="conference_joined"):
+    """The caller is in a conference from now on."""
+
+    conference: str
+    role: str
+    """moderator or guest."""
+
+
+class ConferenceMuted(Happened, frozen=True, kw_only=True, tag="conference_muted"):
+    """Nobody in the conference hears the caller any more, or everybody again."""
+
+    conference: str
+    muted: bool
+    by: str
+
+
+class ConferenceLeft(Happened, frozen=True, kw_only=True, tag="conference_left"):
+    """The caller is in the conference no longer."""
+
+    conference: str
+    why: str
+    """left, conference/ended, conference/removed."""
+
+
 class VoicemailLeft(Happened, frozen=True, kw_only=True, tag="voicemail_left"):
     """The caller left a message."""
 
@@ -306,6 +330,7 @@ Event: TypeAlias = (
     | Queued | Prioritised | LeftQueue | WaitPromised | CallbackAsked | CallbackStarted | CallbackEnded
     | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
+    | ConferenceJoined | ConferenceMuted | ConferenceLeft
     | Recovered | CallEnded | AgentChanged | WrapUpEnded
 )  # fmt: skip
 

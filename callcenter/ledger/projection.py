@@ -112,6 +112,7 @@ class _State:
         self.bridged: set[str] = set()
         self.held = False
         self.announcing = False
+        self.in_conference = False
         self.outside = ""
         """The leg to a number outside, until it ends."""
         self.queue = ""
@@ -142,10 +143,16 @@ class _State:
             case e.LegEnded():
                 self.bridged.discard(event.leg)
                 self.outside = "" if event.leg == self.outside else self.outside
-            case e.Held() | e.Retrieved():
-                self.held = isinstance(event, e.Held)
+            case e.Held() | e.Retrieved() | e.ConferenceJoined() | e.ConferenceLeft():
+                self._turned(event)
             case _:
                 pass
+
+    def _turned(self, event: e.Held | e.Retrieved | e.ConferenceJoined | e.ConferenceLeft) -> None:
+        if isinstance(event, e.Held | e.Retrieved):
+            self.held = isinstance(event, e.Held)
+        else:
+            self.in_conference = isinstance(event, e.ConferenceJoined)
 
     def _offer_ended(self, event: e.OfferEnded) -> None:
         self.offered.pop(event.offer, None)
@@ -158,7 +165,7 @@ class _State:
     def kind(self) -> str:
         if self.held:
             return "held"
-        if len(self.bridged) > 1:
+        if len(self.bridged) > 1 or self.in_conference:
             return "talking"
         if (self.offered and not self.taken) or (self.phase == "callback" and self.outside):
             return "ringing"
@@ -171,7 +178,7 @@ class _State:
 
 _KIND_OF: Final = {
     "greeting": "ivr", "menu": "ivr", "feature": "ivr", "outside": "ivr",
-    "voicemail": "voicemail", "direct": "ringing", "dialling": "ringing",
+    "conference": "ivr", "voicemail": "voicemail", "direct": "ringing", "dialling": "ringing",
 }  # fmt: skip
 """What the call is in a phase where nothing else says so."""
 _TURNS: Final = frozenset(
@@ -188,6 +195,8 @@ _TURNS: Final = frozenset(
         e.LegEnded,
         e.Held,
         e.Retrieved,
+        e.ConferenceJoined,
+        e.ConferenceLeft,
     )
 )
 """What changes the state; most else happens within one."""

@@ -22,7 +22,7 @@ _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call goes."""
 
-    kind: Literal["flow", "queue", "agent"]
+    kind: Literal["flow", "queue", "agent", "conference"]
     target: str
     language: Language
 

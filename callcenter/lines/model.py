@@ -37,6 +37,6 @@ class Number(BaseModel):
 
     number: str = Field(pattern=r"^\+?[0-9*#]{1,32}$", description="As the provider sends it.")
     title: str = Field("", max_length=80)
-    kind: Literal["flow", "queue", "agent"]
-    target: str = Field(max_length=40, description="The flow's, queue's or agent's name.")
+    kind: Literal["flow", "queue", "agent", "conference"]
+    target: str = Field(max_length=40, description="The flow's, queue's, agent's or conference's name.")
     language: Language = Language.ZH

@@ -11,8 +11,13 @@ from callcenter.lines.model import Number, Trunk, host_and_port
 
 _log = get_logger(__name__)
 
-NUMBERS = "select number, title, kind, target, language from numbers order by number"
-"""Every number."""
+NUMBERS = """select number, title, kind, target, language from numbers
+union all select number, title, 'conference', name, language from conferences c
+    where not exists (select from numbers n where n.number = c.number)
+order by number"""
+"""Every number, those of conferences among them."""
+CONFERENCE_OF = "select name from conferences where number = $1"
+"""The conference that has a number."""
 ADD_NUMBER = """insert into numbers (number, title, kind, target, language) values ($1, $2, $3, $4, $5)
 on conflict (number) do nothing returning number"""
 """A new number; no row when it is taken."""
@@ -42,6 +47,8 @@ async def read_outgoing_trunks(pool: asyncpg.Pool) -> list[Trunk]:
 
 async def add_number(pool: Querier, number: Number) -> None:
     """Add a number; BadRequest when it is there already."""
+    if conference := await pool.fetchval(CONFERENCE_OF, number.number):
+        raise BadRequest(f"number: {number.number} is the conference {conference}'s", field="number")
     if await pool.fetchval(ADD_NUMBER, number.number, number.title, number.kind, number.target, number.language) is None:
         raise BadRequest(f"number: {number.number} leads somewhere already; remove it first", field="number")
 

@@ -30,6 +30,7 @@ class Topic(StrEnum):
     CALLS = "calls"
     AGENTS = "agents"
     QUEUES = "queues"
+    CONFERENCES = "conferences"
     SYSTEM = "system"
 
 

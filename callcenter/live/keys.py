@@ -11,6 +11,8 @@ def board(topic: str) -> str:
     return f"{PREFIX}board:{topic}"
 
 
+CONFERENCES = PREFIX + "conferences"
+"""Hash of the conferences that are going on: field = name, value = JSON."""
 CALL_RECORDS = PREFIX + "records"
 """Hash of the call records, all that is needed to go on with a call after a crash: field = call, value = JSON."""
 

@@ -207,3 +207,27 @@ async def test_the_worker_is_killed_while_they_talk(centre: Centre) -> None:
         await call.ended()
         story = await centre.story(caller.number)
     assert (story["call"]["outcome"], story["call"]["ended_by"]) == ("answered", "outside")
+
+
+async def test_somebody_outside_is_asked_into_a_conference_and_an_answering_machine_is_not(centre: Centre) -> None:
+    await centre.api("PUT", "conferences/daily", {"number": "4020", "language": "en"})
+    query = "select outcome from calls where id = $1 and ended_at is not null"
+    async with provider(centre) as out, centre.caller() as caller:
+        call = await caller.dial("4020")
+        await call.answered()
+        for presses in (True, False):
+            asked = await centre.api("POST", "conferences/daily/invite", {"to": ABROAD})
+            there = await out.rings()
+            assert there.invite and f"INVITE sip:{ABROAD}@" in there.invite.start and "4020" in there.invite["From"]
+            await there.answer()
+            await heard_prompt(centre, there, "en/conference/invited")
+            if presses:
+                await there.press("1")
+                call.say(tone(440))
+                await there.hears("the one who is there", lambda heard: hears_tone(heard[-4000:], 440))
+                await there.hang_up()
+            await there.ended(20)
+            outcome = await until("the invitation in the books", lambda ask=asked: centre.db.fetchval(query, ask["call"]), 15)
+            assert outcome == ("answered" if presses else "no_answer")
+        await call.hang_up()
+        await call.ended()

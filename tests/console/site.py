@@ -27,6 +27,7 @@ from callcenter.basics.settings import Settings
 from callcenter.basics.tasks import Tasks
 from callcenter.basics.vocabulary import Direction, EndedBy, Kind, Language, LegRole, new_id
 from callcenter.calls.callbacks import Callbacks
+from callcenter.conferences.model import Role
 from callcenter.console import accounts
 from callcenter.console.app import build_app
 from callcenter.console.parts import Parts
@@ -57,6 +58,16 @@ class NoCalls:
 
     async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
         return {"agent": agent, "to": to, "by": by}
+
+
+class NoConferences:
+    """Nobody is in a conference here."""
+
+    async def control(self, name: str, action: str, member: str, by: str) -> None:
+        raise NotFound(f"nobody is in the conference {name}")
+
+    async def invite(self, name: str, to: str, role: Role, by: str) -> str:
+        return "invited"
 
 
 @dataclass(frozen=True)
@@ -224,7 +235,7 @@ async def served(dsn: str, redis_url: str, folder: Path, **given: Any) -> AsyncI
         stack.push_async_callback(callbacks.close)
         parts = Parts(
             settings=settings, pool=pool, redis=redis, board=board, ledger=ledger, acd=acd, calls=NoCalls(), recordings=recordings,
-            callbacks=callbacks,
+            callbacks=callbacks, conferences=NoConferences(),
             health=health, render_phones=render_phones,
         )  # fmt: skip
         http = await stack.enter_async_context(aiohttp.ClientSession())
