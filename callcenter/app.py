@@ -37,7 +37,7 @@ from callcenter.calls.conference_control import ConferenceControl
 from callcenter.calls.conference_rooms import Rooms
 from callcenter.calls.fallback_intake import FallbackIntake
 from callcenter.calls.house import House
-from callcenter.calls.phones import watch_phones
+from callcenter.calls.phones import PhoneWatch
 from callcenter.calls.service import Calls
 from callcenter.calls.store import CallRecords
 from callcenter.conferences.service import Conferences
@@ -253,11 +253,13 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
     records = CallRecords(worker.redis)
     background(records.run(), "call records")
     callbacks = worker.callbacks = Callbacks(worker.pool, worker.acd, worker.lines, tuple(settings.outside_allowed))
+    phones = PhoneWatch(worker.ami, worker.acd)
     house = House(
         node=settings.node,
         ari=worker.ari,
         ami=worker.ami,
         acd=worker.acd,
+        phones=phones,
         lines=worker.lines,
         flows=worker.flows,
         ledger=worker.ledger,
@@ -279,7 +281,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
     worker.acd.on_forgotten = worker.calls.save_all
     async with _stage("asterisk"):
         await stack.enter_async_context(worker.ami)
-        background(watch_phones(worker.ami, worker.acd), "phones")
+        background(phones.run(), "phones")
         intake = FallbackIntake(worker.calls, witness_file=settings.witness_file, messages=settings.message_spool)
         background(intake.run(), "fallback intake")
         background(callbacks.run(worker.calls), "callbacks")

@@ -267,6 +267,10 @@ class Ami:
         """Let a module read its configuration again."""
         await self.action("Reload", Module=module)
 
+    async def qualify(self, endpoint: str) -> None:
+        """Let Asterisk ask a phone now whether it is there; when it does not answer in time, ContactStatus tells."""
+        await self.action("PJSIPQualify", Endpoint=endpoint)
+
     async def contacts(self) -> dict[str, bool]:
         """Which addresses of record can be reached; those without any contact are missing."""
         try:

@@ -21,6 +21,8 @@ FALLBACK: Final = "fallback"
 _TEMPORARY_FAILURE: Final = 41
 _BUSY, _REJECTED = 17, 21
 _UNREACHABLE: Final = frozenset({3, 20, 27, 38, 102})
+_TOGETHER_MS: Final = 500
+"""Two channels that talked end in threads of their own: the one that hung up may be told of after the one that was hung up."""
 _E = TypeVar("_E", bound=ledger.Happened)
 
 
@@ -269,7 +271,7 @@ def _ended_by(call: FallbackCall) -> EndedBy:
     if call.end.by_remote:
         return EndedBy.CALLER
     agents = [phone.end for phone in call.phones if phone.talked_ms and phone.end]
-    return EndedBy.AGENT if any(end.by_remote and end.at_ms <= call.end.at_ms for end in agents) else EndedBy.SYSTEM
+    return EndedBy.AGENT if any(end.by_remote and end.at_ms <= call.end.at_ms + _TOGETHER_MS for end in agents) else EndedBy.SYSTEM
 
 
 def _outcome(call: FallbackCall, by: EndedBy, message_left: bool) -> Outcome:

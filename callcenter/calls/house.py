@@ -24,6 +24,7 @@ from callcenter.recordings.service import Recordings
 if TYPE_CHECKING:
     from callcenter.calls.callbacks import Callbacks
     from callcenter.calls.conference_rooms import Rooms
+    from callcenter.calls.phones import PhoneWatch
 
 
 class Flows(Protocol):
@@ -44,6 +45,7 @@ class House:
     ari: Ari
     ami: Ami
     acd: Acd
+    phones: PhoneWatch
     lines: Lines
     flows: Flows
     ledger: Ledger

@@ -32,6 +32,8 @@ class Leg:
         self.arrived = asyncio.Event()
         """Set when the channel is in our application: before that Asterisk refuses to dial it."""
         self.answered = asyncio.Event()
+        self.heard = asyncio.Event()
+        """Set with the phone's first word, whatever it is: it rings, is answered, refuses. ("Trying" Asterisk keeps to itself.)"""
         self.settled = asyncio.Event()
         """Set when it was answered, refused or ended: what a ringing phone is waited for."""
         self.leaving = False
@@ -58,12 +60,16 @@ class Leg:
         """Mark it answered; False when it was before."""
         fresh = not self.answered.is_set()
         self.answered.set()
+        self.heard.set()
         self.settled.set()
         return fresh
 
     def note_dial_status(self, status: str) -> None:
         """Take over Asterisk's word on how the dialling goes; only final words settle it."""
-        if status in {"", "RINGING", "PROGRESS", "PROCEEDING"}:
+        if not status:
+            return
+        self.heard.set()
+        if status in {"RINGING", "PROGRESS", "PROCEEDING"}:
             return
         self.dial_status = status
         if status != "ANSWER":
@@ -75,6 +81,7 @@ class Leg:
         if fresh:
             self.cause, self.cause_text, self.ended_ms = cause, cause_text, at_ms
         self.ended.set()
+        self.heard.set()
         self.settled.set()
         return fresh
 

@@ -25,6 +25,8 @@ _PLAYBACK_SLACK_S = 5.0
 """What Asterisk may need beyond a prompt's own length to begin and to tell of its end."""
 _ARRIVAL_S = 2.0
 """A created channel comes into our application within a millisecond or two."""
+_SILENT_S = 1.0
+"""A phone that is there rings within some milliseconds, over a bad line within this; one that does not is asked for."""
 _DIAL_BACKSTOP_S = 5
 """Asterisk's own ring time-out is later than ours by this: it only counts when we are gone."""
 
@@ -124,12 +126,14 @@ async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, ri
     now = clock.utc_ms()
     session.follow(leg)
     session.note(ledger.LegStarted, at_ms=now, leg=leg.leg, channel=leg.channel.id, role=leg.role, party=party)
-    timed_out = kept = False
+    timed_out = kept = dead = False
     try:
         try:
             await _dial(session, leg, ring_timeout_s, rings)
             async with asyncio.timeout(ring_timeout_s):
-                await leg.settled.wait()
+                dead = await _is_dead(session, leg)
+                if not dead:
+                    await leg.settled.wait()
         except TimeoutError:
             timed_out = not leg.settled.is_set()
         except AsteriskRefused as error:
@@ -144,7 +148,28 @@ async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, ri
             await give_up(session, leg)
     if kept:
         return OfferEnd.ANSWERED
+    if dead:
+        return OfferEnd.UNREACHABLE
     return end_of_offer(leg.dial_status, leg.cause, timed_out)
+
+
+async def _is_dead(session: Session, leg: Leg) -> bool:
+    """Wait for the phone's first word: False. True when an agent's phone says nothing and Asterisk, asked to look, finds nobody.
+
+    Asterisk itself would go on sending the call for 32 s (SIP's timer B).
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SILENT_S):
+            await leg.heard.wait()
+    if leg.heard.is_set() or leg.role is not LegRole.AGENT:
+        return False
+    works = [leg.heard.wait(), session.house.phones.found_dead(leg.party)]
+    tasks = [session.house.tasks.start(work, f"silent phone {session.record.id}") for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel_and_wait(*tasks)
+    return not leg.heard.is_set()
 
 
 def new_leg(session: Session, agent: str) -> Leg:

@@ -18,15 +18,9 @@ _RETRY_S = 0.5
 _GATHER_S = 0.05
 
 
-async def watch_phones(ami: Ami, acd: Acd) -> None:
-    """Keep the ACD's knowledge of phones true until cancelled; asks anew now and then, so that a missed event heals."""
-    watch = _Watch(ami, acd)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(watch.follow(), name="phones: events")
-        group.create_task(watch.ask(), name="phones: list")
+class PhoneWatch:
+    """Keeps the ACD's knowledge of phones true; one per worker."""
 
-
-class _Watch:
     def __init__(self, ami: Ami, acd: Acd) -> None:
         self._ami = ami
         self._acd = acd
@@ -34,8 +28,30 @@ class _Watch:
         self._told: set[str] = set()
         """Whose phone an event has told of since the list was asked for: of them the list is older than what is known."""
         self._one_at_a_time = asyncio.Lock()
+        self._gone: dict[str, asyncio.Event] = {}
+        """Set while the agent's phone can't be reached."""
 
-    async def ask(self) -> None:
+    async def run(self) -> None:
+        """Watch until cancelled; asks anew now and then, so that a missed event heals."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="phones: events")
+            group.create_task(self._ask(), name="phones: list")
+
+    async def found_dead(self, number: str) -> None:
+        """Have Asterisk look whether the agent's phone is there, and return when it is not; otherwise wait until cancelled."""
+        with suppress(AsteriskAway, AsteriskRefused):
+            await self._ami.qualify(number)
+        await self._gone.setdefault(number, asyncio.Event()).wait()
+
+    async def _tell(self, number: str, reachable: bool) -> None:
+        gone = self._gone.setdefault(number, asyncio.Event())
+        if reachable:
+            gone.clear()
+        else:
+            gone.set()
+        await self._acd.set_reachable(number, reachable)
+
+    async def _ask(self) -> None:
         """Ask for all phones now, and again when one has gone."""
         while True:
             self._again.clear()
@@ -57,9 +73,9 @@ class _Watch:
         for number in tuple(numbers):
             async with self._one_at_a_time:
                 if number not in self._told:
-                    await self._acd.set_reachable(number, reachable.get(number, False))
+                    await self._tell(number, reachable.get(number, False))
 
-    async def follow(self) -> None:
+    async def _follow(self) -> None:
         """A contact that came is believed; one that went is asked about, for the phone may have another (it moved)."""
         with self._ami.events("ContactStatus") as events:
             async for event in events:
@@ -71,4 +87,4 @@ class _Watch:
                     continue
                 self._told.add(number)
                 async with self._one_at_a_time:
-                    await self._acd.set_reachable(number, True)
+                    await self._tell(number, True)

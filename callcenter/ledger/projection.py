@@ -246,6 +246,7 @@ def _legs(call: str, events: list[e.Event]) -> dict[str, LegRow]:
 def _facts(row: CallRow, events: list[e.Event]) -> None:
     keys: list[str] = []
     recordings: list[str] = []
+    offers: set[str] = set()
     for event in events:
         match event:
             case e.CallArrived():
@@ -260,7 +261,7 @@ def _facts(row: CallRow, events: list[e.Event]) -> None:
             case e.Queued():
                 row.queue = event.queue
             case e.Offered():
-                row.offers += 1
+                offers.add(event.offer)
                 row.agent = event.agent
             case e.OfferEnded(end="answered"):
                 row.agent = event.agent
@@ -273,7 +274,7 @@ def _facts(row: CallRow, events: list[e.Event]) -> None:
                 row.outcome, row.witnessed = event.outcome, event.witnessed
             case _:
                 pass
-    row.dtmf_path, row.recordings = " ".join(keys), tuple(recordings)
+    row.dtmf_path, row.recordings, row.offers = " ".join(keys), tuple(recordings), len(offers)
 
 
 def _within(leg: LegRow, start_ms: int, end_ms: int, *, over: bool) -> None:

@@ -29,6 +29,7 @@ _FLOW_OUTS: Final = ", ".join(f"'{how}'" for how in FLOW_OUTS)
 
 VISITS: Final = f"""with told as (
   select e.call, e.at, e.kind, substr(e.id, 11) as turn, e.body->>'queue' as queue, e.body->>'why' as why, e.body->>'end' as ending,
+    e.body->>'offer' as offer,
     (e.body->>'lasted_ms')::bigint as lasted,
     case e.kind when 'call_ended' then 1 when 'wrap_up_ended' then 2 else 0 end as rank
   from call_events e
@@ -45,7 +46,7 @@ VISITS: Final = f"""with told as (
     (array_agg(why order by at desc, turn desc) filter (where kind = 'left_queue'))[1] as why,
     max(at) filter (where kind = 'left_queue') as left_at, min(at) filter (where kind = 'bridged') as bridged_at,
     min(at) filter (where kind = 'call_ended') as ended_at,
-    count(*) filter (where kind = 'offered') as offers, count(*) filter (where ending in {_MISSED}) as missed,
+    count(distinct offer) filter (where kind = 'offered') as offers, count(*) filter (where ending in {_MISSED}) as missed,
     count(*) filter (where ending = 'caller_gone') as offers_lost, count(*) filter (where ending = 'elsewhere') as offers_elsewhere,
     coalesce(sum(lasted), 0) as wrap_ms
   from numbered where visit > 0 group by call, visit
@@ -70,7 +71,9 @@ from told_visits v left join lateral (
   from segments where v.how = 'answered' and segments.call = v.call and kind in ('talking', 'held')
   and started_at >= v.entered_at and (v.next_at is null or started_at < v.next_at)
 ) s on true"""  # noqa: S608 - fixed names
-"""Visits that began from $1 until before $2, of a queue ($3) or all: how each ended, and its times."""
+"""Visits that began from $1 until before $2, of a queue ($3) or all: how each ended, and its times.
+
+An offer is counted once: the worker that takes a call over notes it again when it lets the phone ring."""
 
 DEFAULT_MS: Final = 20_000
 """T of a queue that is no longer set up."""
@@ -103,8 +106,10 @@ from call_events o left join lateral (
   and body->>'offer' = o.body->>'offer' order by at limit 1
 ) e on true
 where o.kind = 'offered' and o.at >= $1 and o.at < $2 and ($3::text is null or o.body->>'agent' = $3)
+and not exists (select from call_events b where b.call = o.call and b.call <> '' and b.kind = 'offered'
+  and b.body->>'offer' = o.body->>'offer' and (b.at, b.id) < (o.at, o.id))
 group by agent, period"""  # noqa: S608 - fixed names
-"""What agents were offered, and how it ended."""
+"""What agents were offered, each offer once, and how it ended."""
 COUNT_SPOKEN: Final = f"""select coalesce(nullif(s.agent, ''), c.agent) as agent, width_bucket(s.started_at, $4::timestamptz[]) as period,
   count(distinct s.call) filter (where s.kind = 'talking') as handled,
   sum({_ms("s.ended_at - s.started_at")}) filter (where s.kind = 'talking')::bigint as talk_ms,

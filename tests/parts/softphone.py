@@ -34,6 +34,8 @@ class Phone(asyncio.DatagramProtocol):
         self.number, self.server, self.password, self.display_name = number, server, password, display_name
         self.deaf = False
         """True: whatever arrives is ignored, as if the network were cut."""
+        self.slow_s = 0.0
+        """So long it says "Trying" and nothing else before it rings: a mobile phone that has to be woken."""
         self.tasks = Tasks(f"phone {number}")
         self.calls: list[PhoneCall] = []
         self.trace: list[tuple[float, str, str]] = []
@@ -77,6 +79,12 @@ class Phone(asyncio.DatagramProtocol):
             await self._closed.wait()
 
     # What a test does
+
+    def vanish(self) -> None:
+        """Its socket closes without a word, as when its cable is pulled: nobody listens at its port any more."""
+        self.deaf = True
+        if self._transport is not None:
+            self._transport.close()
 
     async def register(self, expires_s: int = 300) -> None:
         """Register, or with 0 take the registration back; AssertionError when refused."""
@@ -310,6 +318,9 @@ class Phone(asyncio.DatagramProtocol):
         )
         call.invite = invite
         self.calls.append(call)
+        if self.slow_s:
+            self.reply(invite, 100, "Trying", to_tag=sip.tag_of(local))
+            await asyncio.sleep(self.slow_s)
         self.reply(invite, 180, "Ringing", to_tag=sip.tag_of(local))
         await call.voice.open()
         self._arrived.put_nowait(call)

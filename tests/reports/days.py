@@ -63,8 +63,10 @@ class Caller(Story):
         return why != "abandoned"
 
     def offer(self, queue: str, agent: str, end: str) -> str:
-        offer, self.other = f"o{self.now}", new_id(Kind.LEG, self.now)
-        self.add(e.Offered, self.soon(), offer=offer, queue=queue, agent=agent, leg=self.other)
+        offer = f"{self.call}/{len(self.events)}"
+        for _ in range(self.dice.choice((1, 1, 1, 1, 2))):
+            self.other = new_id(Kind.LEG, self.now)
+            self.add(e.Offered, self.soon(), offer=offer, queue=queue, agent=agent, leg=self.other)
         self.add(e.LegStarted, leg=self.other, channel=self.other, role=LegRole.AGENT, party=agent)
         self.add(e.OfferEnded, self.soon(20_000), offer=offer, agent=agent, end=end)
         return offer

@@ -15,7 +15,8 @@ class _Stay:
     def __init__(self, queue: str, at: int) -> None:
         self.queue, self.entered = queue, at
         self.why, self.left, self.bridged = "", 0, 0
-        self.wrap = self.offers = self.missed = self.lost = self.elsewhere = 0
+        self.offers: set[str] = set()
+        self.wrap = self.missed = self.lost = self.elsewhere = 0
         self.until: int | None = None
         """When the next stay began."""
         self.call_ended: int | None = None
@@ -43,7 +44,7 @@ def visits_of(events: list[Any]) -> list[Visit]:
                 if stay:
                     stay.bridged = stay.bridged or event.at_ms
             case e.Offered() if stay:
-                stay.offers += 1
+                stay.offers.add(event.offer)
             case e.OfferEnded() if stay:
                 stay.missed += event.end in _MISSED
                 stay.lost += event.end == "caller_gone"
@@ -78,6 +79,6 @@ def _visit(stay: _Stay, segments: Any) -> Visit:
     return Visit(
         queue=stay.queue, entered_ms=stay.entered, how=how, wait_ms=max(0, gone - stay.entered),
         announce_ms=max(0, stay.bridged - gone) if how == "answered" else 0, talk_ms=spoken["talking"], hold_ms=spoken["held"],
-        wrap_ms=stay.wrap, is_over=stay.call_ended is not None or stay.until is not None, offers=stay.offers, missed=stay.missed,
+        wrap_ms=stay.wrap, is_over=stay.call_ended is not None or stay.until is not None, offers=len(stay.offers), missed=stay.missed,
         offers_lost=stay.lost, offers_elsewhere=stay.elsewhere,
     )  # fmt: skip

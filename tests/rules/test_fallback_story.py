@@ -40,6 +40,7 @@ IN_THE_MAILBOX = [*QUEUED, line("APP_END", 4001, user_field=IN_QUEUE), line("APP
 CALLER_GOES = line("HANGUP", 20_000, hangupcause=0, hangupsource="PJSIP/trunk-main-00000001")
 PHONE_GOES = line("HANGUP", 19_000, PHONE, hangupcause=16, hangupsource="PJSIP/1001-00000002")
 CALLER_SENT_AWAY = line("HANGUP", 19_050, hangupcause=16, hangupsource="PJSIP/1001-00000002")
+TOLD_LATE = line("HANGUP", 19_070, PHONE, hangupcause=16, hangupsource="PJSIP/1001-00000002")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,7 @@ CALLER_SENT_AWAY = line("HANGUP", 19_050, hangupcause=16, hangupsource="PJSIP/10
         ([*RINGING, CALLER_GOES], False, "abandoned_queue", "caller", True),
         ([*TALKING, CALLER_GOES], False, "answered", "caller", True),
         ([*TALKING, PHONE_GOES, CALLER_SENT_AWAY], False, "answered", "agent", True),
+        ([*TALKING, CALLER_SENT_AWAY, TOLD_LATE], False, "answered", "agent", True),
         ([*IN_THE_MAILBOX, CALLER_GOES], True, "voicemail", "caller", True),
         ([*IN_THE_MAILBOX, CALLER_GOES], False, "no_answer", "caller", True),
         (QUEUED, False, "media_server_lost", "system", False),
