@@ -8,12 +8,12 @@ fail() { # what, remedy
     exit 1
 }
 
-_running=
 _stop_running() {
     trap - INT TERM
-    if [ -n "$_running" ]; then
-        kill -TERM -- "-$_running" 2>/dev/null || true
-        wait "$_running" 2>/dev/null || true
+    # Asked of $! itself: the signal may come before the next command could have noted it.
+    if [ -n "${!:-}" ]; then
+        kill -TERM -- "-$!" 2>/dev/null || true
+        wait "$!" 2>/dev/null || true
     fi
     printf '\n✗ Interrupted. The next start goes on from here.\n' >&2
     exit 130
@@ -21,20 +21,21 @@ _stop_running() {
 
 # step "what is being done" command…  runs the command with its output in a log; shows progress after a second.
 step() {
-    local what=$1 log began status=0 told=0 next=15
+    local what=$1 log began began_us running status=0 told=0 next=15
     shift
     mkdir -p "$LOGS"
     log=$LOGS/setup-$(printf '%s' "$what" | tr -cs '[:alnum:]' - | cut -c1-40).log
     began=$SECONDS
+    began_us=${EPOCHREALTIME/[.,]/}
+    trap _stop_running INT TERM
     # A group of its own: an interrupt reaches it once, from us, and takes all of it.
     set -m
     "$@" >"$log" 2>&1 9>&- </dev/null &
-    _running=$!
+    running=$!
     set +m
-    trap _stop_running INT TERM
-    while kill -0 "$_running" 2>/dev/null; do
+    while kill -0 "$running" 2>/dev/null; do
         sleep 0.1
-        if [ $((SECONDS - began)) -lt 1 ]; then continue; fi
+        if [ $((${EPOCHREALTIME/[.,]/} - began_us)) -lt 1000000 ]; then continue; fi
         if on_terminal; then
             printf '\r\033[K· %s … %d s  \033[2m%.60s\033[0m' "$what" $((SECONDS - began)) "$(tail -n 1 "$log" | tr -d '\r\033' | tr -c '[:print:]' ' ')"
         elif [ $told = 0 ]; then
@@ -45,8 +46,7 @@ step() {
         fi
         told=1
     done
-    wait "$_running" || status=$?
-    _running=
+    wait "$running" || status=$?
     trap - INT TERM
     if [ $status -ne 0 ]; then
         on_terminal && printf '\r\033[K'
