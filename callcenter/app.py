@@ -23,8 +23,9 @@ from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
 from callcenter.asterisk.ami import Ami
 from callcenter.asterisk.music import music_classes
-from callcenter.asterisk.render import FallbackQueue, Phone, TrunkOut, centre_facts, prepare_folders, reloads, render
+from callcenter.asterisk.render import FallbackQueue, Phone, TrunkIn, TrunkOut, centre_facts, prepare_folders, reloads, render
 from callcenter.asterisk.render_values import plain_person
+from callcenter.asterisk.trunk_facts import endpoint_out
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskAway, BadRequest, Bug
 from callcenter.basics.logs import get_logger
@@ -50,8 +51,10 @@ from callcenter.ivr.lookup import Lookups
 from callcenter.ivr.store import Flows
 from callcenter.ledger.service import Ledger
 from callcenter.lines import store as lines_store
+from callcenter.lines import trunk_store
 from callcenter.lines.callers import Callers
 from callcenter.lines.service import Lines
+from callcenter.lines.trunks import MAIN
 from callcenter.live import connection as live
 from callcenter.live.board import Board, Topic
 from callcenter.recordings.service import Recordings
@@ -78,6 +81,7 @@ async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any)
         )
         for queue in await acd_store.read_queues(pool)
     )
+    ways_out, ways_in = await _trunks(pool)
     facts = centre_facts(
         settings,
         module_dir=asterisk.module_dir,
@@ -86,7 +90,8 @@ async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any)
         ami_password=secret(settings, "ami"),
         phones=tuple(Phone(number=agent.number, name=plain_person(agent.name), sip_password=agent.sip_password) for agent in agents),
         queues=queues,
-        ways_out=await _ways_out(pool),
+        ways_out=ways_out,
+        ways_in=ways_in,
         music=await asyncio.to_thread(music_classes, settings.music_dir),
     )
     prepare_folders(facts)
@@ -95,15 +100,21 @@ async def render_asterisk(settings: Settings, pool: asyncpg.Pool, asterisk: Any)
     return changed
 
 
-async def _ways_out(pool: asyncpg.Pool) -> tuple[TrunkOut, ...]:
-    """The trunks that take calls out; one that can't stand in Asterisk's configuration takes none, and all else goes on."""
-    found = []
-    for trunk in await lines_store.read_outgoing_trunks(pool):
+async def _trunks(pool: asyncpg.Pool) -> tuple[tuple[TrunkOut, ...], tuple[TrunkIn, ...]]:
+    """The trunks in use, out and in; one that can't stand in Asterisk's configuration takes no calls, and all else goes on."""
+    ways_out: list[TrunkOut] = []
+    ways_in: list[TrunkIn] = []
+    for trunk in await trunk_store.read_trunks(pool):
+        if not trunk.enabled:
+            continue
         try:
-            found.append(TrunkOut(name=trunk.name, host=trunk.host, port=trunk.port, user=trunk.username, password=trunk.password))
+            way_out, way_in = trunk.way_out(), trunk.way_in()
         except BadRequest as error:
             _log.error("a trunk can't stand in Asterisk's configuration", trunk=trunk.name, reason=str(error))
-    return tuple(found)
+            continue
+        ways_out += [way_out] if way_out else []
+        ways_in += [way_in] if way_in and trunk.name != MAIN else []
+    return tuple(ways_out), tuple(ways_in)
 
 
 class _Worker:
@@ -161,7 +172,12 @@ class _Worker:
         before = self.lines.trunks
         await self.load()
         if self.lines.trunks != before:
+            kept = {trunk.name: trunk.registered_as for trunk in self.lines.trunks}
             try:
+                for trunk in before:
+                    # With its password gone Asterisk could not take it back any more: the provider would go on sending calls.
+                    if trunk.registers and kept.get(trunk.name) != trunk.registered_as:
+                        await self.ami.unregister(endpoint_out(trunk.name))
                 await self.render_phones()
             except AsteriskAway as error:
                 _log.warning("changed trunks wait for Asterisk's next start", reason=str(error))
@@ -311,6 +327,7 @@ async def _serve_console(worker: _Worker, stack: AsyncExitStack) -> None:
         health=worker.health,
         render_phones=worker.render_phones,
         changed=worker.changed,
+        registrations=worker.ami.registrations,
     )
     runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=1.0)
     await runner.setup()

@@ -28,9 +28,10 @@ step() {
     began=$SECONDS
     began_us=${EPOCHREALTIME/[.,]/}
     trap _stop_running INT TERM
-    # A group of its own: an interrupt reaches it once, from us, and takes all of it.
+    # A group of its own: an interrupt reaches it once, from us, and takes all of it. Where we are killed outright it goes on, and
+    # holds the set-up's lock (which it inherits) until it is through, so that the next set-up waits instead of doing the same beside it.
     set -m
-    "$@" >"$log" 2>&1 9>&- </dev/null &
+    "$@" >"$log" 2>&1 </dev/null &
     running=$!
     set +m
     while kill -0 "$running" 2>/dev/null; do

@@ -29,6 +29,7 @@ _ACTION_S: Final = 5.0
 _CONNECT_S: Final = 3.0
 _PING_EVERY_S, _PING_LIMIT_S = 2.0, 1.5
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.1, 2.0
+_ASK_AGAIN_S, _ASKED_AGAIN = 0.05, 60
 _DONE: Final = frozenset({"Success", "Goodbye", "Follows"})
 _REACHABLE: Final = frozenset({"Avail", "Available", "Reachable", "NonQual", "NonQualified", "Created", "Unknown", "Updated"})
 
@@ -287,3 +288,27 @@ class Ami:
                 reachable = str(answer.status) in _REACHABLE
                 found[number] = found.get(number, False) or reachable
         return found
+
+    async def registrations(self) -> dict[str, str]:
+        """Where we are registered: the registration's name and its state in small letters (registered, rejected, unregistered, stopped)."""
+        try:
+            answers = await self.action("PJSIPShowRegistrationsOutbound")
+        except AsteriskRefused as error:
+            if "no outbound registrations" in error.text.lower():
+                return {}
+            raise
+        return {
+            str(answer.objectname): str(answer.status).lower() for answer in answers if str(answer.event) == "OutboundRegistrationDetail"
+        }
+
+    async def unregister(self, name: str) -> None:
+        """Take a registration of ours back, and wait until the provider has said so; 3 s at most, then it runs out by itself."""
+        try:
+            await self.action("PJSIPUnregister", Registration=name)
+        except AsteriskRefused:
+            return
+        for _ in range(_ASKED_AGAIN):
+            if (await self.registrations()).get(name) != "registered":
+                return
+            await asyncio.sleep(_ASK_AGAIN_S)
+        _log.warning("a registration was not taken back in time; it runs out by itself", registration=name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import available_timezones
 
 from callcenter.asterisk import render_values as check
+from callcenter.asterisk.trunk_facts import Trunk, TrunkIn, TrunkOut, distant
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.settings import Settings
 from callcenter.basics.vocabulary import Language
@@ -28,78 +28,6 @@ class Phone:
         check.agent_number("phone number", self.number)
         check.person(f"name of phone {self.number}", self.name)
         check.secret(f"SIP password of phone {self.number}", self.sip_password)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trunk:
-    """A provider. Its calls arrive at a SIP address of its own, so that no caller can pass for an agent."""
-
-    name: str
-    """The endpoint is ``trunk-<name>``."""
-    host: str
-    """Our address at which its calls arrive; an IP address."""
-    port: int
-    """Our UDP port at which its calls arrive; no other trunk has it."""
-    peers: tuple[str, ...]
-    """Networks whose calls to this port are the provider's; everyone else is refused."""
-    send_to: str | None = None
-    """Host name or address to which calls going out are sent; None: this trunk only receives."""
-    send_to_port: int = 5060
-    user: str | None = None
-    """User name with which we answer the provider's challenge; None: it does not challenge."""
-    password: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        check.name("trunk name", self.name)
-        place = f"of trunk {self.name}"
-        check.address(f"address {place}", self.host)
-        check.port(f"port {place}", self.port)
-        if not self.peers:
-            raise BadRequest(f"peers {place}: none is given, so nobody could call", field="peers")
-        for peer in self.peers:
-            check.network(f"peer {place}", peer)
-        if self.send_to is not None:
-            check.host(f"destination {place}", self.send_to)
-            check.port(f"destination port {place}", self.send_to_port)
-        if (self.user is None) != (self.password is None):
-            raise BadRequest(f"user and password {place}: give both or neither", field="user")
-        if self.user is not None and self.password is not None:
-            check.user(f"user {place}", self.user)
-            check.secret(f"password {place}", self.password)
-
-    @property
-    def distant_peers(self) -> tuple[str, ...]:
-        """Peers on other machines. On this one agents' phones may run as well, so here only the port called tells them apart."""
-        return tuple(peer for peer in self.peers if not ip_network(peer, strict=False).is_loopback)
-
-
-def endpoint_out(trunk: str) -> str:
-    """The endpoint through which calls go out by a trunk of this name."""
-    return f"out-{trunk}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrunkOut:
-    """A provider that takes calls out; the endpoint is ``endpoint_out(name)``. Nobody is taken for it when calling in."""
-
-    name: str
-    host: str
-    """Host name or IP address to which calls are sent."""
-    port: int = 5060
-    user: str | None = None
-    """User name with which we answer the provider's challenge; None: it does not challenge."""
-    password: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        check.name("trunk name", self.name)
-        place = f"of trunk {self.name}"
-        check.host(f"destination {place}", self.host)
-        check.port(f"destination port {place}", self.port)
-        if (self.user is None) != (self.password is None):
-            raise BadRequest(f"user and password {place}: give both or neither", field="user")
-        if self.user is not None and self.password is not None:
-            check.provider_user(f"user {place}", self.user)
-            check.secret(f"password {place}", self.password)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +87,8 @@ class CentreFacts:
     trunks: tuple[Trunk, ...] = ()
     ways_out: tuple[TrunkOut, ...] = ()
     """They send from the first trunk's address."""
+    ways_in: tuple[TrunkIn, ...] = ()
+    """Those known by address alone call at the first trunk's port."""
     music: tuple[str, ...] = ("default",)
     """Music classes: ``default``, and folders of ``music_dir``."""
     queues: tuple[FallbackQueue, ...] = ()
@@ -183,12 +113,26 @@ class CentreFacts:
         Language(self.language)
         self._check_once()
 
+    @property
+    def guests(self) -> tuple[str, ...]:
+        """Networks of providers known by address alone, each once."""
+        return tuple(dict.fromkeys(network for trunk in self.ways_in if trunk.password is None for network in trunk.networks))
+
+    def peers_of(self, trunk: Trunk) -> tuple[str, ...]:
+        """Networks that may call at a trunk's port."""
+        return tuple(dict.fromkeys((*trunk.peers, *(self.guests if trunk is self.trunks[0] else ()))))
+
+    def distant_peers_of(self, trunk: Trunk) -> tuple[str, ...]:
+        """Those of them on other machines, which may write another port into their requests."""
+        return distant(self.peers_of(trunk))
+
     def _check_once(self) -> None:
         """Nothing may stand twice, and queues may only name phones that are there."""
         numbers = [phone.number for phone in self.phones]
         _once("phone", numbers)
         _once("trunk", [trunk.name for trunk in self.trunks])
         _once("trunk out", [trunk.name for trunk in self.ways_out])
+        _once("trunk in", [trunk.name for trunk in self.ways_in] + [trunk.name for trunk in self.trunks])
         _once("trunk port", [trunk.port for trunk in self.trunks] + [self.sip_port])
         _once("music class", self.music)
         _once("queue", [queue.name for queue in self.queues])
@@ -218,6 +162,7 @@ def centre_facts(
     phones: tuple[Phone, ...] = (),
     queues: tuple[FallbackQueue, ...] = (),
     ways_out: tuple[TrunkOut, ...] = (),
+    ways_in: tuple[TrunkIn, ...] = (),
     music: tuple[str, ...] = ("default",),
     send_to: str | None = None,
     send_to_port: int = 5060,
@@ -249,6 +194,7 @@ def centre_facts(
         phones=phones,
         queues=queues,
         ways_out=ways_out,
+        ways_in=ways_in,
         trunks=(
             Trunk(
                 name="main",

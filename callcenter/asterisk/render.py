@@ -14,8 +14,9 @@ from typing import Final
 import jinja2
 
 from callcenter.asterisk import render_values as check
-from callcenter.asterisk.centre_facts import CentreFacts, FallbackQueue, Phone, Trunk, TrunkOut, centre_facts
+from callcenter.asterisk.centre_facts import CentreFacts, FallbackQueue, Phone, centre_facts
 from callcenter.asterisk.music import lay_default_music
+from callcenter.asterisk.trunk_facts import Trunk, TrunkIn, TrunkOut
 from callcenter.asterisk.witness import rotate_when_large
 from callcenter.basics.errors import SetupFailed
 
@@ -24,6 +25,7 @@ __all__ = [
     "FallbackQueue",
     "Phone",
     "Trunk",
+    "TrunkIn",
     "TrunkOut",
     "centre_facts",
     "needs_restart",
@@ -37,7 +39,7 @@ _SOURCES: Final = (_PROJECT / "asterisk-conf", _PROJECT / "dialplan")
 
 _RELOADED_BY: Final = {
     "pjsip_agents.conf": ("res_pjsip.so",),
-    "pjsip_trunks.conf": ("res_pjsip.so",),
+    "pjsip_trunks.conf": ("res_pjsip.so", "res_pjsip_endpoint_identifier_ip.so", "res_pjsip_outbound_registration.so"),
     "queues.conf": ("app_queue.so",),
     "extensions.conf": ("pbx_config.so",),
     "entry.conf": ("pbx_config.so",),

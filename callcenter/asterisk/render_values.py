@@ -18,6 +18,9 @@ _PATH: Final = re.compile(r"/[A-Za-z0-9_./+@-]{0,400}")
 _USER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _PROVIDER_USER: Final = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SECRET: Final = re.compile(r"[A-Za-z0-9_.~+/-]{8,128}")
+_PROVIDER_SECRET: Final = re.compile(r"[A-Za-z0-9_.~+/!@#%^*?:-]{4,128}")
+_CODEC: Final = re.compile(r"alaw|ulaw|g722|opus")
+_OUR_NUMBER: Final = re.compile(r"\+?[0-9*#]{1,32}")
 _DIALLED: Final = re.compile(r"\+?[0-9]{1,31}")
 _PERSON: Final = re.compile(r"[^\W_](?:[\w .'·-]{0,78}[\w.])?")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
@@ -61,6 +64,24 @@ def secret(field: str, value: str) -> str:
     if not isinstance(value, str) or not _SECRET.fullmatch(value):
         raise BadRequest(f"{field}: not a usable secret; allowed are 8 to 128 letters, digits and . _ ~ + / -", field=field)
     return value
+
+
+def provider_secret(field: str, value: str) -> str:
+    """A password that a provider gave, perhaps a weak one; BadRequest, which does not show it, otherwise."""
+    if not isinstance(value, str) or not _PROVIDER_SECRET.fullmatch(value):
+        allowed = "4 to 128 letters, digits and . _ ~ + / ! @ # % ^ * ? : -"
+        raise BadRequest(f"{field}: not a usable secret; allowed are {allowed}", field=field)
+    return value
+
+
+def codec(field: str, value: str) -> str:
+    """A codec's name; BadRequest otherwise."""
+    return _matching(field, value, _CODEC, "alaw, ulaw, g722 or opus")
+
+
+def our_number(field: str, value: str) -> str:
+    """A number of ours that a provider calls: digits, * and #, perhaps with a leading +; BadRequest otherwise."""
+    return _matching(field, value, _OUR_NUMBER, "up to 32 digits, * and #, perhaps with a leading +")
 
 
 def person(field: str, value: str) -> str:

@@ -12,7 +12,6 @@ from typing import Final
 
 from callcenter.acd.model import EndedOffer, Offer, OfferEnd
 from callcenter.acd.ticket import Ticket
-from callcenter.asterisk.centre_facts import endpoint_out
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskAway, AsteriskRefused, NotFound
 from callcenter.basics.tasks import cancel_and_wait
@@ -154,7 +153,7 @@ async def _ring_customer(session: Session) -> OfferEnd:
         return OfferEnd.FAILED
     await session.house.callbacks.dialling(session.record.callback)
     customer, number = session.caller, session.record.number
-    customer.endpoint = f"PJSIP/{number}@{endpoint_out(trunks[0])}"
+    customer.endpoint = session.house.lines.endpoint_through(trunks[0], number)
     customer.made = True
     return await line.ring(session, number, _RING_S, customer, lambda leg: session.save(caller=leg.as_record()))
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Final
 
 from callcenter.acd.model import OfferEnd
-from callcenter.asterisk.centre_facts import endpoint_out
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused
 from callcenter.basics.vocabulary import Kind, LegRole, new_id
@@ -84,5 +83,5 @@ async def _ring_by_each_trunk(session: Session) -> OfferEnd:
 
 def _leg_through(session: Session, trunk: str) -> Leg:
     number, leg = session.record.outside, new_id(Kind.LEG, clock.utc_ms())
-    endpoint = f"PJSIP/{number}@{endpoint_out(trunk)}"
+    endpoint = session.house.lines.endpoint_through(trunk, number)
     return Leg(session.house.ari.channel(leg), leg=leg, name="", role=LegRole.OUTSIDE, party=number, endpoint=endpoint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,6 +95,9 @@ class Calls:
             dialled = dialled_number(event.args[1]) or ""
         else:
             dialled = dialled_number(event.channel.dialplan.exten) or ""
+        trunk = "" if agent else _endpoint(event.channel.name)
+        if trunk:
+            trunk, dialled = self.house.lines.arrived(trunk, _peer_of(event.args), dialled)
         number = agent or caller_number(event.channel.caller.number) or ANONYMOUS
         call = new_id(Kind.CALL, at_ms)
         role = LegRole.AGENT if agent else LegRole.CALLER
@@ -123,7 +126,6 @@ class Calls:
         )
         session = self.session_of(record)
         started = min(record.started_ms, at_ms)
-        trunk = "" if agent else _endpoint(event.channel.name)
         session.note(
             ledger.CallArrived,
             at_ms=started,
@@ -204,6 +206,11 @@ class Calls:
 def _endpoint(channel_name: str) -> str:
     """The endpoint of ``PJSIP/trunk-demo-00000001``."""
     return channel_name.partition("/")[2].rpartition("-")[0].removeprefix("trunk-")
+
+
+def _peer_of(args: Sequence[str]) -> str:
+    """Where the call came from, where the dialplan tells it (``from=192.0.2.7:5060``); empty otherwise."""
+    return next((arg.removeprefix("from=") for arg in args if arg.startswith("from=")), "")
 
 
 def _agent_of(channel_name: str) -> str:

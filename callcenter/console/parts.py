@@ -104,6 +104,10 @@ async def _nothing() -> None:
     return None
 
 
+async def _not_asked() -> dict[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """Everything the console needs, given once."""
@@ -124,3 +128,5 @@ class Parts:
     """Make phones of what the database says, without a restart."""
     changed: Callable[[], Awaitable[Any]] = _nothing
     """Numbers, callers or flows were changed: take them over for new calls."""
+    registrations: Callable[[], Awaitable[Mapping[str, str]]] = _not_asked
+    """Registrations of ours at providers and their state; AsteriskAway."""

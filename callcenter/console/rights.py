@@ -45,6 +45,7 @@ class Operation(StrEnum):
     CENTRE_SEE = "centre.see"
     FLOWS_CHANGE = "flows.change"
     QUEUES_CHANGE = "queues.change"
+    TRUNKS_CHANGE = "trunks.change"
     WAITING_CHANGE = "waiting.change"
     CALLERS_SEE = "callers.see"
     CALLERS_CHANGE = "callers.change"
@@ -77,6 +78,7 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.CENTRE_SEE:       (_A, _A, _N),
         Operation.FLOWS_CHANGE:     (_A, _N, _N),
         Operation.QUEUES_CHANGE:    (_A, _N, _N),
+        Operation.TRUNKS_CHANGE:    (_A, _N, _N),
         Operation.WAITING_CHANGE:   (_A, _A, _N),
         Operation.CALLERS_SEE:      (_A, _A, _N),
         Operation.CALLERS_CHANGE:   (_A, _A, _N),

@@ -18,6 +18,7 @@ from callcenter.console.api import prompts as api_prompts
 from callcenter.console.api import queues as api_queues
 from callcenter.console.api import reports as api_reports
 from callcenter.console.api import skills as api_skills
+from callcenter.console.api import trunks as api_trunks
 from callcenter.console.api import waiting as api_waiting
 from callcenter.console.asking import answer
 from callcenter.console.pages import agents, calls, live, prompts, reports, signing
@@ -54,6 +55,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *centre.ROUTES,
     *api_queues.ROUTES,
     *api_skills.ROUTES,
+    *api_trunks.ROUTES,
     *api_callers.ROUTES,
     *api_callbacks.ROUTES,
     *api_conferences.ROUTES,

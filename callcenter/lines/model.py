@@ -10,18 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from callcenter.basics.vocabulary import Language
 
 
-class Trunk(BaseModel):
-    """A provider that takes calls out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    host: str
-    port: int = 5060
-    username: str | None = None
-    password: str | None = Field(None, repr=False)
-
-
 def host_and_port(text: str) -> tuple[str, int]:
     """Host and port of ``host``, ``host:port``, ``address`` or ``[IPv6]:port``; ValueError for anything else."""
     parts = urlsplit(f"//{text}")

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from callcenter.basics.errors import BadRequest, NotFound
-from callcenter.basics.logs import get_logger
 from callcenter.database.pool import Querier
-from callcenter.lines.model import Number, Trunk, host_and_port
-
-_log = get_logger(__name__)
+from callcenter.lines.model import Number
 
 NUMBERS = """select number, title, kind, target, language from numbers
 union all select number, title, 'conference', name, language from conferences c
@@ -21,8 +18,6 @@ CONFERENCE_OF = "select name from conferences where number = $1"
 ADD_NUMBER = """insert into numbers (number, title, kind, target, language) values ($1, $2, $3, $4, $5)
 on conflict (number) do nothing returning number"""
 """A new number; no row when it is taken."""
-OUTGOING_TRUNKS = "select name, outbound_host, username, password from trunks where outbound_host is not null order by name"
-"""The trunks that take calls out, in the order in which they are tried."""
 REMOVE_NUMBER = "delete from numbers where number = $1 returning number"
 """The number no longer leads anywhere."""
 
@@ -30,19 +25,6 @@ REMOVE_NUMBER = "delete from numbers where number = $1 returning number"
 async def read_numbers(pool: asyncpg.Pool) -> list[Number]:
     """Every number."""
     return [Number(**dict(row)) for row in await pool.fetch(NUMBERS)]
-
-
-async def read_outgoing_trunks(pool: asyncpg.Pool) -> list[Trunk]:
-    """The trunks that take calls out; one whose address can't be read is logged and left out."""
-    trunks = []
-    for row in await pool.fetch(OUTGOING_TRUNKS):
-        try:
-            host, port = host_and_port(row["outbound_host"])
-        except ValueError as error:
-            _log.error("a trunk's outbound_host is no address", trunk=row["name"], reason=str(error))
-            continue
-        trunks.append(Trunk(name=row["name"], host=host, port=port, username=row["username"], password=row["password"]))
-    return trunks
 
 
 async def add_number(pool: Querier, number: Number) -> None:

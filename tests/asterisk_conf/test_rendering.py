@@ -14,14 +14,25 @@ from hypothesis import strategies as st
 from callcenter.asterisk import render as rendering
 from callcenter.asterisk import render_values as check
 from callcenter.asterisk.music import lay_default_music, music_classes
-from callcenter.asterisk.render import CentreFacts, FallbackQueue, Phone, Trunk, TrunkOut, centre_facts, needs_restart, reloads, render
+from callcenter.asterisk.render import (
+    CentreFacts,
+    FallbackQueue,
+    Phone,
+    Trunk,
+    TrunkIn,
+    TrunkOut,
+    centre_facts,
+    needs_restart,
+    reloads,
+    render,
+)
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.settings import Settings
 from tests.asterisk_conf.private_asterisk import example_facts
 from tests.parts.hearing import loudness, read_wav
 
 FOLDER = Path("/srv/centre/asterisk")
-_INERT = re.compile(r"[\w .+/@~·'%^*:,-]+")
+_INERT = re.compile(r"[\w .+/@~·'%^*:,!#?-]+")
 
 
 def structure(facts: CentreFacts) -> list[tuple[str, ...]]:
@@ -57,11 +68,16 @@ def with_trunk(**changed: Any) -> CentreFacts:
     return dataclasses.replace(BASELINE, trunks=(dataclasses.replace(TRUNK, **changed),))
 
 
-WAY_OUT = TrunkOut(name="mobile", host="sip.example.org", user="+861088886666", password="provider-123")
+WAY_OUT = TrunkOut(name="mobile", host="sip.example.org", user="+861088886666", password="provider-123", caller="1008", contact_user="4000")
+WAY_IN = TrunkIn(name="branch", networks=("192.0.2.0/24",), password="branch-123", is_registered=True)
 
 
 def with_way_out(**changed: Any) -> CentreFacts:
     return dataclasses.replace(BASELINE, ways_out=(dataclasses.replace(WAY_OUT, **changed),))
+
+
+def with_way_in(**changed: Any) -> CentreFacts:
+    return dataclasses.replace(BASELINE, ways_in=(dataclasses.replace(WAY_IN, **changed),))
 
 
 def with_queue(**changed: Any) -> CentreFacts:
@@ -80,6 +96,14 @@ FIELDS: dict[str, Any] = {
     "way_out.host": (lambda value: with_way_out(host=value), "sip.example.org"),
     "way_out.user": (lambda value: with_way_out(user=value), "+861088886666"),
     "way_out.password": (lambda value: with_way_out(password=value), "provider-123"),
+    "way_out.caller": (lambda value: with_way_out(caller=value), "+861088886666"),
+    "way_out.contact_user": (lambda value: with_way_out(contact_user=value), "4000"),
+    "way_out.codecs": (lambda value: with_way_out(codecs=("alaw", value)), "ulaw"),
+    "way_in.name": (lambda value: with_way_in(name=value), "branch"),
+    "way_in.networks": (lambda value: with_way_in(networks=(value,)), "192.0.2.0/24"),
+    "way_in.guests": (lambda value: with_way_in(networks=(value,), password=None), "192.0.2.0/24"),
+    "way_in.password": (lambda value: with_way_in(password=value), "branch-123"),
+    "way_in.codecs": (lambda value: with_way_in(codecs=("alaw", value)), "ulaw"),
     "queue.name": (lambda value: with_queue(name=value), "sales"),
     "queue.members": (lambda value: with_queue(members=("1001", value)), "1002"),
     "queue.numbers": (lambda value: with_queue(numbers=("4000", value)), "+8610"),
@@ -210,10 +234,25 @@ def test_only_what_changes_is_written(tmp_path: Path) -> None:
 def test_a_trunk_for_calls_going_out_is_taken_up_live_and_nobody_is_taken_for_it(tmp_path: Path) -> None:
     render(tmp_path, BASELINE)
     changed = render(tmp_path, with_way_out(host="2001:db8::7", port=5080))
-    assert changed == {"pjsip_trunks.conf"} and reloads(changed) == ["res_pjsip.so"] and not needs_restart(changed)
+    assert changed == {"pjsip_trunks.conf"} and not needs_restart(changed)
+    assert reloads(changed) == ["res_pjsip.so", "res_pjsip_endpoint_identifier_ip.so", "res_pjsip_outbound_registration.so"]
     text = (tmp_path / "pjsip_trunks.conf").read_text()
     assert "contact = sip:[2001:db8::7]:5080" in text and "outbound_auth = out-mobile" in text and "identify_by = ip\n" in text
-    assert "type = identify" not in text
+    assert "endpoint = out-mobile" not in text
+
+
+def test_a_provider_known_by_address_calls_at_the_trunks_port_and_one_that_signs_in_is_an_endpoint(tmp_path: Path) -> None:
+    render(tmp_path, BASELINE)
+    guest = with_way_in(password=None, is_registered=False)
+    changed = render(tmp_path, guest)
+    assert changed == {"pjsip_trunks.conf", "entry.conf", "fallback.conf"} and not needs_restart(changed)
+    text = (tmp_path / "pjsip_trunks.conf").read_text()
+    assert "permit = 192.0.2.0/24" in text and "match = 192.0.2.0/24" in text and "[trunk-branch]" not in text
+    assert "Stasis(${CC_APP},trunk,from=${CHANNEL(pjsip,remote_addr)})" in (tmp_path / "entry.conf").read_text()
+    render(tmp_path, with_way_in(is_registered=False))
+    text = (tmp_path / "pjsip_trunks.conf").read_text()
+    assert "match = 192.0.2.0/24" not in text and "identify_by = auth_username\nauth = trunk-branch" in text
+    assert "Stasis(${CC_APP},trunk)" in (tmp_path / "entry.conf").read_text()
 
 
 def test_files_are_for_their_owner_only_even_when_they_were_not(tmp_path: Path) -> None:
@@ -231,8 +270,8 @@ def test_a_centre_of_settings_alone(tmp_path: Path) -> None:
         phones=(Phone(number="1001", name="A", sip_password="abcdefgh1234"),), queues=(FallbackQueue(name="sales", members=("1001",)),),
     )  # fmt: skip
     render(tmp_path / "etc", facts)
+    assert "match = 203.0.113.0/24" in (tmp_path / "etc" / "pjsip_trunks.conf").read_text()
     text = (tmp_path / "etc" / "pjsip.conf").read_text()
-    assert "match = 203.0.113.0/24" in text
     assert "external_media_address = 198.51.100.7" in text
     assert facts.trunks == (Trunk(name="main", host="127.0.0.1", port=5070, peers=("127.0.0.1/32", "203.0.113.0/24")),)
 
@@ -240,7 +279,7 @@ def test_a_centre_of_settings_alone(tmp_path: Path) -> None:
 def test_addresses_of_the_next_generation_stand_in_brackets(tmp_path: Path) -> None:
     trunk = Trunk(name="six", host="::1", port=5070, peers=("2001:db8::/32",), send_to="2001:db8::7")
     render(tmp_path, dataclasses.replace(BASELINE, sip_host="::", trunks=(trunk,)))
-    text = (tmp_path / "pjsip.conf").read_text()
+    text = (tmp_path / "pjsip.conf").read_text() + (tmp_path / "pjsip_trunks.conf").read_text()
     for line in ("bind = [::]:5060", "bind = [::1]:5070", "contact = sip:[2001:db8::7]:5060", "permit = 2001:db8::/32"):
         assert line in text
 

@@ -101,3 +101,18 @@ def test_an_asterisk_that_was_removed_is_unpacked_again(tmp_path: Path) -> None:
     shutil.rmtree(folder / "var/asterisk-root")
     assert setup(folder).returncode == 0
     assert (folder / "var/asterisk-root.calls").read_text() == "made\nmade\n"
+
+
+async def test_what_a_killed_set_up_left_at_work_is_waited_for(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    slow = '#!/bin/sh\necho begun >> "$1.calls"; sleep 3; mkdir -p "$1/usr/sbin"; cp /bin/true "$1/usr/sbin/asterisk"; echo made >> "$1.calls"\n'
+    (folder / "scripts" / "install-asterisk").write_text(slow)
+    first = subprocess.Popen(["scripts/setup", "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    calls = folder / "var/asterisk-root.calls"
+    await until("the step has begun", calls.exists)
+    first.kill()
+    first.wait()
+    again = setup(folder)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "at work here; waiting for it" in again.stdout
+    assert calls.read_text() == "begun\nmade\nbegun\nmade\n"
