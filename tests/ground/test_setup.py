@@ -105,8 +105,8 @@ def test_an_asterisk_that_was_removed_is_unpacked_again(tmp_path: Path) -> None:
 
 async def test_what_a_killed_set_up_left_at_work_is_waited_for(tmp_path: Path) -> None:
     folder = project(tmp_path)
-    slow = '#!/bin/sh\necho begun >> "$1.calls"; sleep 3; mkdir -p "$1/usr/sbin"; cp /bin/true "$1/usr/sbin/asterisk"; echo made >> "$1.calls"\n'
-    (folder / "scripts" / "install-asterisk").write_text(slow)
+    made = 'mkdir -p "$1/usr/sbin"\ncp /bin/true "$1/usr/sbin/asterisk"\necho made >> "$1.calls"\n'
+    (folder / "scripts" / "install-asterisk").write_text(f'#!/bin/sh\necho begun >> "$1.calls"\nsleep 3\n{made}')
     first = subprocess.Popen(["scripts/setup", "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     calls = folder / "var/asterisk-root.calls"
     await until("the step has begun", calls.exists)

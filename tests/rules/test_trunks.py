@@ -65,7 +65,8 @@ def test_what_is_refused_when_looked_at_as_a_whole(fields: dict[str, Any], place
     ("field", "value"),
     [
         ("name", "A"), ("host", "a b"), ("host", "a;b"), ("username", "a@b"), ("password", "a\nb=c"), ("password", "abc"),
-        ("codecs", ["g729"]), ("codecs", []), ("port", 0), ("networks", ["0.0.0.0/0"]), ("networks", ["::/0"]), ("networks", ["a"]), ("caller_number", "Bob"),
+        ("codecs", ["g729"]), ("codecs", []), ("port", 0), ("networks", ["0.0.0.0/0"]), ("networks", ["::/0"]), ("networks", ["a"]),
+        ("caller_number", "Bob"),
         ("main_number", "s"), ("called_rules", [{"begins": "x", "becomes": ""}]), ("inbound_password", "a]b[c"),
     ],
 )  # fmt: skip
