@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Final
 
 from callcenter.acd.model import AgentState, OfferEnd
-from callcenter.asterisk.centre_facts import endpoint_out
 from callcenter.basics.errors import AsteriskRefused, NotFound
 from callcenter.basics.tasks import cancel_and_wait
 from callcenter.basics.vocabulary import LegRole
@@ -102,7 +101,7 @@ async def _fetched(session: Session, conference: Conference) -> bool:
         if not await acd.busy(leg.party, session.record.id, AgentState.RINGING):
             return False
     elif trunk := next(iter(session.house.lines.ways_out), ""):
-        leg.endpoint = f"PJSIP/{leg.party}@{endpoint_out(trunk)}"
+        leg.endpoint = session.house.lines.endpoint_through(trunk, leg.party)
     else:
         session.log.error("nobody outside can be asked in: no trunk takes calls out", conference=conference.name)
         return False
