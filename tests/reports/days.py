@@ -64,9 +64,11 @@ class Caller(Story):
 
     def offer(self, queue: str, agent: str, end: str) -> str:
         offer = f"{self.call}/{len(self.events)}"
+        after_ms = self.soon()
         for _ in range(self.dice.choice((1, 1, 1, 1, 2))):
             self.other = new_id(Kind.LEG, self.now)
-            self.add(e.Offered, self.soon(), offer=offer, queue=queue, agent=agent, leg=self.other)
+            self.add(e.Offered, after_ms, offer=offer, queue=queue, agent=agent, leg=self.other)
+            after_ms = 0
         self.add(e.LegStarted, leg=self.other, channel=self.other, role=LegRole.AGENT, party=agent)
         self.add(e.OfferEnded, self.soon(20_000), offer=offer, agent=agent, end=end)
         return offer
