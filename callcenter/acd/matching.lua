@@ -117,6 +117,7 @@ local function tell(number, agent, out, fresh)
   out.changes[#out.changes + 1] = cjson.encode({
     agent = number, state = agent.state, reason = agent.reason or '', since_ms = tonumber(agent.since or 0), by = agent.by or '', call = agent.call or '',
     mode = agent.mode or 'offline', reachable = agent.reachable == '1', until_ms = tonumber(agent['until'] or 0), fresh = fresh,
+    revision = redis.call('HINCRBY', key('agent', number), 'revision', 1),
   })
 end
 

@@ -190,6 +190,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """When a pause or wrap-up is over or should be, UTC milliseconds; 0: no limit."""
     fresh: bool
     """False when the state is the same: only ``until_ms`` or ``reachable`` is another."""
+    revision: int = 0
+    """Counts the agent's changes: answers of Redis may be read in another order than that in which the steps were taken."""
 
 
 class WrapUp(msgspec.Struct, frozen=True, kw_only=True):

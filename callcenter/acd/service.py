@@ -79,8 +79,8 @@ class Acd:
         await self.reload()
         longest_wrapup_s = max((queue.wrap_up_s for queue in self.directory.queues.values()), default=0)
         longest_pause_s = max((reason.limit_s or 0 for reason in self.directory.reasons.values()), default=0)
-        self._apply(
-            await self._matching.repair(
+        await self._follow(
+            self._matching.repair(
                 clock.utc_ms(), rest_ms=int(REST_S * 1000), wrapup_ms=longest_wrapup_s * 1000, pause_ms=longest_pause_s * 1000
             )
         )
@@ -102,11 +102,15 @@ class Acd:
         gone = await directory.load(self._pool)
         if self.showing.now:
             await self._take(lambda: self._matching.tick(clock.utc_ms()))
-        self._apply(await self._matching.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members))
+        await self._follow(
+            self._matching.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members)
+        )
         for number in gone:
             self.showing.forget_agent(number)
+        asked = self.showing.moment
         for now in await self.agents():
-            self.showing.show_agent(now)
+            if self.showing.is_unchanged(now.number, asked):
+                self.showing.show_agent(now)
         self.showing.touch(*directory.queues)
 
     async def agents_changed(self) -> None:
@@ -311,15 +315,22 @@ class Acd:
 
     async def _take(self, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Take a step; when Redis has forgotten everything, tell it all again first."""
+        asked = self.showing.moment
         outcome = await step()
         if outcome.forgotten:
             async with self._rebuilding:
                 outcome = await step()
                 if outcome.forgotten:
                     await self._rebuild()
+                    asked = self.showing.moment
                     outcome = await step()
-        self._apply(outcome)
+        self._apply(outcome, asked)
         return outcome
+
+    async def _follow(self, step: Awaitable[Outcome]) -> None:
+        """Take a step that Redis can't have forgotten anything for."""
+        asked = self.showing.moment
+        self._apply(await step, asked)
 
     async def _rebuild(self) -> None:
         """What is set up, the agents as they are shown, the callers of this worker in their places with the offers that are out."""
@@ -330,10 +341,10 @@ class Acd:
         await match.restore_agents(clock.utc_ms(), agents)
         for ticket in tuple(self._tickets.values()):
             if offers := [offer for offer in self._offers.values() if offer.call == ticket.call]:
-                self._apply(await match.adopt(clock.utc_ms(), offers, **_place(ticket)))
+                await self._follow(match.adopt(clock.utc_ms(), offers, **_place(ticket)))
             else:
-                self._apply(await match.enqueue(clock.utc_ms(), **_place(ticket)))
-        self._apply(await match.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members))
+                await self._follow(match.enqueue(clock.utc_ms(), **_place(ticket)))
+        await self._follow(match.configure(clock.utc_ms(), directory.agents.values(), directory.queues.values(), directory.members))
         for now in tuple(self.showing.now.values()):
             self.showing.show_agent(now)
         self.showing.touch(*directory.queues)
@@ -370,9 +381,9 @@ class Acd:
                 _log.warning("an offer was lost on the way", agent=number, offer=offer)
                 await self.offer_ended(Offer(id=offer, call=facts.get("call", ""), queue="", agent=number), OfferEnd.FAILED)
 
-    def _apply(self, outcome: Outcome) -> None:
+    def _apply(self, outcome: Outcome, asked: int) -> None:
         for change in outcome.changes:
-            self.showing.changed(change)
+            self.showing.changed(change, asked)
             self.forecast.changed(change)
         for wrapup in outcome.wrapups:
             self.showing.wrapped_up(wrapup)

@@ -36,11 +36,18 @@ class Showing:
         """Queue → how many wait, as last shown."""
         self.on_staffing: Callable[[str], None] = lambda queue: None
         """Told a queue whose staffing is another: nobody, all paused, or somebody at work."""
+        self.moment = 0
+        """Counts the changes that were told: who asks Redis notes it before."""
+        self._newest: dict[str, tuple[int, int]] = {}
+        """Agent → revision of the newest change, and the moment in which it was told."""
         self._dirty_queues: set[str] = set()
         self._dirty = asyncio.Event()
 
-    def changed(self, change: Change) -> None:
-        """An agent is in another state, or stays longer in this one."""
+    def changed(self, change: Change, asked: int) -> None:
+        """An agent is in another state, or stays longer in this one; Redis was asked at the moment ``asked``.
+
+        Noted always; shown unless a newer change was, whose answer was read first.
+        """
         if change.fresh:
             self._ledger.note(
                 AgentChanged(
@@ -53,6 +60,11 @@ class Showing:
                     by=change.by,
                 )
             )
+        revision, told = self._newest.get(change.agent, (0, 0))
+        if told > asked and change.revision < revision:
+            return
+        self.moment += 1
+        self._newest[change.agent] = (change.revision, self.moment)
         if (agent := self._directory.agents.get(change.agent)) is None:
             return
         serves = self._directory.serves.get(change.agent, ())
@@ -71,6 +83,10 @@ class Showing:
             )
         )
         self.touch(*serves)
+
+    def is_unchanged(self, number: str, since: int) -> bool:
+        """Whether nothing was told of an agent after the moment ``since``: what was read of it then is still so."""
+        return self._newest.get(number, (0, 0))[1] <= since
 
     def wrapped_up(self, wrapup: WrapUp) -> None:
         """After-call work is over."""
@@ -119,6 +135,7 @@ class Showing:
 
     def forget_agent(self, number: str) -> None:
         """An agent is no longer there."""
+        self._newest.pop(number, None)
         if gone := self.now.pop(number, None):
             self._count(gone, None)
         self._board.show(Topic.AGENTS, number, None)
