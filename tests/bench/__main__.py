@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.bench import call_path, matching, next_call, no_answer, report, ring_all
+from tests.bench import call_path, conference, matching, next_call, no_answer, report, ring_all
 from tests.bench.results import keep, missed
 
 BENCHES: dict[str, Callable[[bool], Awaitable[dict[str, Any]]]] = {
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[bool], Awaitable[dict[str, Any]]]] = {
     "no-answer": no_answer.measure,
     "ring-all": ring_all.measure,
     "call-path": call_path.measure,
+    "conference": conference.measure,
 }
 
 

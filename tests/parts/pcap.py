@@ -14,9 +14,9 @@ Packet = tuple[float, bytes]
 """When, in seconds from the start, and the RTP packet."""
 
 
-def tone_packets(hertz: int, seconds: float) -> list[Packet]:
+def tone_packets(hertz: int, seconds: float, loudness: int = 8000) -> list[Packet]:
     """A tone in packets of 20 ms."""
-    samples = rtp.tone(hertz)
+    samples = rtp.tone(hertz, loudness=loudness)
     packets = []
     for number in range(int(seconds * 50)):
         frame = np.take(samples, range(number * rtp.FRAME, (number + 1) * rtp.FRAME), mode="wrap")

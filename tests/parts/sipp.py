@@ -56,11 +56,17 @@ class Sipp:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(
-        self, *arguments: str, caller: str = "1380013[call_number]", refusal: str = "486 Busy Here", hertz: int = 440, seconds: float = 10.0
+        self,
+        *arguments: str,
+        caller: str = "1380013[call_number]",
+        refusal: str = "486 Busy Here",
+        hertz: int = 440,
+        seconds: float = 10.0,
+        loudness: int = 8000,
     ) -> None:
         """Begin the scenario; ``arguments`` are SIPp's own, ``refusal`` is status and words of a phone that refuses."""
         tone, key = self.folder / f"tone-{hertz}.pcap", self.folder / "key-1.pcap"
-        pcap.write(tone, pcap.tone_packets(hertz, seconds))
+        pcap.write(tone, pcap.tone_packets(hertz, seconds, loudness))
         pcap.write(key, pcap.key_packets("1"))
         media = "[media_port]"
         values = {"CALLER": caller, "TONE": str(tone), "KEY_1": str(key), "MEDIA_PORT": media, "REFUSAL": refusal}
