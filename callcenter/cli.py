@@ -111,7 +111,7 @@ def worker() -> None:
     from callcenter.embedded import locate
 
     settings = _settings()
-    run_worker(settings, locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere())
+    run_worker(settings, locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere(settings))
 
 
 @cli.command()
@@ -131,7 +131,7 @@ def render() -> None:
     from callcenter.embedded import locate
 
     settings = _settings()
-    place = locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere()
+    place = locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere(settings)
 
     async def work() -> set[str]:
         async with _database(settings) as pool:

@@ -53,15 +53,19 @@ class PhoneWatch:
 
     async def _ask(self) -> None:
         """Ask for all phones now, and again when one has gone."""
+        said = ""
         while True:
             self._again.clear()
             self._told.clear()
             try:
                 reachable = await self._ami.contacts()
             except (AsteriskAway, AsteriskRefused) as error:
-                _log.info("phones can't be asked for yet", reason=str(error))
+                if (why := str(error)) != said:
+                    said = why
+                    _log.info("phones can't be asked for yet", reason=why)
                 await asyncio.sleep(_RETRY_S)
                 continue
+            said = ""
             await self._believe(reachable)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ASK_AGAIN_S):

@@ -36,7 +36,7 @@ async def run(settings: Settings, between: Between, tell: Tell) -> None:
     with leftovers.only_one(settings.var):
         for name in await leftovers.clean(settings.var):
             tell(f"· {name} of a run that was killed has been ended")
-        place = locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere()
+        place = locate.asterisk(settings) if settings.asterisk_embedded else locate.elsewhere(settings)
         ports.check(settings)
         supervisor = Supervisor(settings.var, tell)
         async with Tasks("terminal") as tasks:

@@ -50,8 +50,13 @@ def asterisk(settings: Settings) -> AsteriskPlace:
     raise SetupFailed(found, f"Run: scripts/install-asterisk {settings.var / 'asterisk-root'}")
 
 
-def elsewhere() -> AsteriskPlace:
-    """The Asterisk that somebody else runs on this machine, by its usual folders where it can't be found."""
+def elsewhere(settings: Settings) -> AsteriskPlace:
+    """The Asterisk that somebody else runs on this machine: that of ``asterisk_root``, else by its usual folders where it can't be found.
+
+    SetupFailed when there is none in ``asterisk_root``.
+    """
+    if settings.asterisk_root is not None:
+        return _checked(_in_root(settings.asterisk_root.absolute()), settings.asterisk_root)
     usual = AsteriskPlace(
         program=("asterisk",), module_dir=Path("/usr/lib/asterisk/modules"), data_dir=Path("/usr/share/asterisk"), version="elsewhere"
     )

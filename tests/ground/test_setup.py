@@ -19,9 +19,11 @@ _SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 def bash(script: str, folder: Path) -> subprocess.Popen[str]:
     told = f"set -euo pipefail; LOGS={folder}/log; . {_SCRIPTS}/progress.sh; {script}"
+    # As on a terminal: where the tests run in the background SIGINT is ignored, and a shell can't ask for it back.
     return subprocess.Popen(
-        ["bash", "-c", told], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=folder
-    )
+        ["env", "--default-signal=INT", "bash", "-c", told],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=folder,
+    )  # fmt: skip
 
 
 def test_a_long_step_tells_itself_and_a_short_one_is_silent(tmp_path: Path) -> None:

@@ -202,13 +202,17 @@ class Centre:
         ringing = await agent.rings()
         await ringing.answer()
         await call.answered()
+        await self.connected(caller.number)
+        return Talk(call, ringing)
 
-        async def connected() -> bool:
-            now = await self.live_call(caller.number)
+    async def connected(self, caller: str) -> None:
+        """Wait until the caller and somebody are connected: the phase begins a moment before."""
+
+        async def asked() -> bool:
+            now = await self.live_call(caller)
             return bool(now and now["connected"])
 
-        await until(f"the call of {caller.number} connected", connected, 15)
-        return Talk(call, ringing)
+        await until(f"the call of {caller} connected", asked, 15)
 
     # What the centre says
 
