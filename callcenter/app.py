@@ -16,8 +16,10 @@ import asyncpg
 import uvloop
 from aiohttp import web
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from callcenter.acd import store as acd_store
+from callcenter.acd.last_talks import LastTalks
 from callcenter.acd.matching import Matching
 from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
@@ -52,7 +54,7 @@ from callcenter.ivr.store import Flows
 from callcenter.ledger.service import Ledger
 from callcenter.lines import store as lines_store
 from callcenter.lines import trunk_store
-from callcenter.lines.callers import Callers
+from callcenter.lines.callers import Callers, key_of
 from callcenter.lines.service import Lines
 from callcenter.lines.trunks import MAIN
 from callcenter.live import connection as live
@@ -62,6 +64,7 @@ from callcenter.recordings.service import Recordings
 _log = get_logger(__name__)
 _STAGE_LIMIT_S: Final = 30.0
 _STOP_LIMIT_S: Final = 8.0
+_LAST_TALKS_EVERY_S: Final = 60.0
 _YOUNG_OBJECTS: Final = 10_000
 
 
@@ -270,6 +273,8 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
     background(records.run(), "call records")
     callbacks = worker.callbacks = Callbacks(worker.pool, worker.acd, worker.lines, tuple(settings.outside_allowed))
     phones = PhoneWatch(worker.ami, worker.acd)
+    last_talks = LastTalks(worker.redis, key_of)
+    background(_know_the_last_talks(last_talks, worker.pool), "last talks")
     house = House(
         node=settings.node,
         ari=worker.ari,
@@ -289,6 +294,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         look_up=lookups.look_up,
         outside_allowed=tuple(settings.outside_allowed),
         callbacks=callbacks,
+        last_talks=last_talks,
         conferences=worker.rooms,
         bridge_recordings=settings.asterisk_dir / "spool" / "recording",
         caller_facts=worker.callers.facts,
@@ -309,6 +315,17 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         except AsteriskAway:
             _log.warning("Asterisk is not there yet; the console comes up without it")
     await worker.changed()
+
+
+async def _know_the_last_talks(talks: LastTalks, pool: asyncpg.Pool) -> None:
+    """Rebuild them whenever Redis has lost them."""
+    while True:
+        try:
+            if found := await talks.rebuild(pool):
+                _log.info("who talked with whom last was read from the ledger", talks=found)
+        except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.info("who talked with whom last can't be read now", reason=str(error))
+        await asyncio.sleep(_LAST_TALKS_EVERY_S)
 
 
 async def _serve_console(worker: _Worker, stack: AsyncExitStack) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Final, get_args, get_origin
 
@@ -20,6 +20,7 @@ _MOST_FAULTS: Final = 50
 _LONGEST: Final = 200
 """Characters of a place or a reason: both may quote what was sent."""
 _MOST_TITLE: Final = 80
+_HIGHEST: Final = 10
 _OFTEN_S: Final = 5
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _OUTSIDE: Final = re.compile(r"\+?[0-9]{3,20}")
@@ -52,6 +53,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Names without language: the catalogue's sentences and own recordings (``own/…``)."""
     music: Collection[str] = ("default",)
     """Music classes."""
+    at_once: Mapping[str, Collection[str]] = {}
+    """Queue → the other queues into which its rules may send a caller who has not waited there."""
 
 
 def check_queue(raw: Any, known: Known) -> Queue:
@@ -59,7 +62,7 @@ def check_queue(raw: Any, known: Known) -> Queue:
     faults = list(_shape(Queue, raw, ""))
     if not faults:
         queue = _converted(raw)
-        for look in (_own, _rings, _overflow, _said, _hours):
+        for look in (_own, _rings, _own_agent, _overflow, _said, _hours):
             faults += look(queue, known)
         if not faults:
             return queue
@@ -157,12 +160,17 @@ def _rings(queue: Queue, known: Known) -> Iterator[Fault]:
         if ring.after_s <= before:
             yield f"{place}.after_s", f"must be more than {before}, where the ring before it begins"
         before = ring.after_s
-        for skill in ring.need:
-            if skill not in known.skills:
-                yield f"{place}.need.{skill}", f"there is no skill {skill}"
+        yield from faults_of_need(ring.need, known.skills, f"{place}.need")
+
+
+def faults_of_need(need: Mapping[str, int], skills: Collection[str], place: str) -> list[Fault]:
+    """What is wrong with skills that are asked for (skill → least level)."""
+    faults = [(f"{place}.{_plain(skill)}", f"there is no skill {_plain(skill)}") for skill in need if skill not in skills]
+    return faults + [(f"{place}.{skill}", f"{level} is no level: 1 to 10") for skill, level in need.items() if not 1 <= level <= _HIGHEST]
 
 
 def _overflow(queue: Queue, known: Known) -> Iterator[Fault]:
+    ways = {**known.at_once, queue.name: into_at_once(queue)}
     for index, rule in enumerate(queue.rules.overflow):
         place = f"rules.overflow.{index}"
         if rule.when in _COUNTED and not rule.than:
@@ -175,6 +183,32 @@ def _overflow(queue: Queue, known: Known) -> Iterator[Fault]:
             yield f"{place}.when", "the queue has no opening hours, so it is always open"
         for reason in _bad_target(rule, queue.name, known):
             yield f"{place}.target", reason
+        if _is_at_once(rule) and rule.target != queue.name and (circle := _way(ways, rule.target, queue.name)):
+            yield f"{place}.target", f"callers would go in a circle without ever waiting: {' → '.join([queue.name, *circle])}"
+
+
+def _is_at_once(rule: Overflow) -> bool:
+    return rule.to is To.QUEUE and rule.when is not When.WAITED
+
+
+def into_at_once(queue: Queue) -> set[str]:
+    """The queues into which a queue's rules may send a caller who has not waited there."""
+    return {rule.target for rule in queue.rules.overflow if _is_at_once(rule)}
+
+
+def _way(ways: Mapping[str, Collection[str]], begin: str, end: str) -> list[str]:
+    """A shortest way from one queue to another; empty when there is none."""
+    found = {begin: [begin]}
+    edge = [begin]
+    while edge and end not in found:
+        following = []
+        for queue in edge:
+            for to in sorted(ways.get(queue, ())):
+                if to not in found:
+                    found[to] = [*found[queue], to]
+                    following.append(to)
+        edge = following
+    return found.get(end, [])
 
 
 def _bad_target(rule: Overflow, own: str, known: Known) -> Iterator[str]:
@@ -207,6 +241,11 @@ def _said(queue: Queue, known: Known) -> Iterator[Fault]:
     for index, prompt in enumerate(said.comfort):
         if prompt not in known.prompts:
             yield f"rules.announcements.comfort.{index}", f"there is no prompt {prompt}"
+
+
+def _own_agent(queue: Queue, known: Known) -> Iterator[Fault]:
+    if queue.rules.own_agent.by and not queue.preferred_wait_s:
+        yield "preferred_wait_s", "0 s: a caller's own agent would never be waited for"
 
 
 def _hours(queue: Queue, known: Known) -> Iterator[Fault]:

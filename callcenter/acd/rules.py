@@ -116,6 +116,26 @@ class OpeningHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
 
+class Own(StrEnum):
+    """Which agent is a caller's own."""
+
+    OWNER = "owner"
+    """Whose customer the caller is, by the list of callers."""
+    LAST = "last"
+    """Who talked with them last."""
+
+
+class OwnAgent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whether a caller's own agent is asked first, for as long as the queue's ``preferred_wait_s``."""
+
+    by: Annotated[tuple[Own, ...], msgspec.Meta(max_length=2)] = ()
+    """The first of these who serves the queue; empty: nobody is preferred."""
+    last_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 30
+    """A talk longer ago counts no more."""
+    any_queue: bool = False
+    """``last``: in whatever queue they talked; else in this one."""
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The rules of one queue."""
 
@@ -124,5 +144,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     overflow: Annotated[tuple[Overflow, ...], msgspec.Meta(max_length=20)] = ()
     announcements: Announcements = Announcements()
     callback: CallbackRules = CallbackRules()
+    own_agent: OwnAgent = OwnAgent()
     hours: OpeningHours | None = None
     """None: always open."""

@@ -133,6 +133,10 @@ class Acd:
         """Whether an active agent has this number."""
         return number in self.directory.agents
 
+    def members(self, queue: str) -> set[str]:
+        """Who serves a queue."""
+        return {number for number, queues in self.directory.serves.items() if queue in queues}
+
     @property
     def configured(self) -> Configured:
         """Agents, queues, and which queues each agent serves."""

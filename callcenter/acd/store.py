@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -30,6 +31,10 @@ HANDLED = """select q.name, array_agg(c.ms) as lasted_ms from queues q cross joi
     where calls.queue = q.name and connected_at is not null and ended_at is not null order by started_at desc limit $1
 ) c group by q.name"""
 """What each queue's last calls took of an agent's time."""
+TALKS = """select caller, queue, agent, connected_at from calls
+where started_at > now() - make_interval(days => $1) and queue <> '' and agent <> '' and connected_at is not null
+order by started_at desc limit $2"""
+"""Who talked with whom in which queue, the newest first."""
 REASONS = "select name, title_zh, title_en, paid, limit_s, ends, position from pause_reasons order by position, name"
 """Why agents may pause."""
 ADD_AGENT = """insert into agents (number, name, language, sip_password, pin) values ($1, $2, $3, $4, $5)
@@ -80,6 +85,20 @@ async def read_reasons(pool: asyncpg.Pool) -> list[PauseReason]:
 async def read_handled(pool: asyncpg.Pool, most: int) -> dict[str, list[int]]:
     """Queue → what up to ``most`` of its last calls took of an agent's time, milliseconds, the newest first."""
     return {row["name"]: row["lasted_ms"] for row in await pool.fetch(HANDLED, most)}
+
+
+class Talk(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent talked with a caller of a queue."""
+
+    caller: str
+    queue: str
+    agent: str
+    connected_at: datetime
+
+
+async def read_talks(pool: asyncpg.Pool, days: int, most: int) -> list[Talk]:
+    """Who talked with whom in the last ``days``, at most so many talks, the newest first."""
+    return [Talk(**dict(row)) for row in await pool.fetch(TALKS, days, most)]
 
 
 async def add_agent(pool: Querier, agent: Agent) -> None:

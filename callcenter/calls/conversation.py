@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from callcenter.calls import line, taps
 from callcenter.calls.announcing import other_leg
+from callcenter.calls.own_agent import remember
 from callcenter.calls.phases import Phase
 from callcenter.calls.session import Session
 
@@ -14,6 +15,7 @@ async def conversation(session: Session) -> Phase:
     if not session.record.bridge:
         await line.bridge(session, other)
         session.save(talked=True)
+        remember(session)
         if _recorded(session):
             await taps.start(session)
     await other.ended.wait()

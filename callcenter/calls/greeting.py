@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callcenter.acd.own_agent import together
 from callcenter.basics.vocabulary import LegRole
 from callcenter.calls import line
 from callcenter.calls.feature_codes import feature_of
@@ -23,7 +24,7 @@ async def greeting(session: Session) -> Phase:
         return _refuse(session)
     known = session.house.caller_facts(session.record.number)
     language = known.language or destination.language
-    session.record = session.record.evolve(language=language, priority=known.priority)
+    session.record = session.record.evolve(language=language, priority=known.priority, need=together(known.need, destination.need))
     if destination.kind != "queue":
         await answer(session)
     session.note(ledger.LanguageChosen, language=language)

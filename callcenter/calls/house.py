@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from callcenter.acd.last_talks import LastTalks
 from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
 from callcenter.asterisk.ami import Ami
@@ -62,6 +63,8 @@ class House:
     """What numbers that flows build from digits may begin with."""
     callbacks: Callbacks
     """Who is to be called back."""
+    last_talks: LastTalks
+    """Who talked with whom last."""
     conferences: Rooms
     """The conferences that are going on."""
     bridge_recordings: Path

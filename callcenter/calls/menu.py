@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callcenter.acd.own_agent import together
 from callcenter.calls import line
 from callcenter.calls.phases import Phase
 from callcenter.calls.session import Session
@@ -56,8 +57,10 @@ def _final(session: Session, final: asks.Ask) -> Phase:
     match final:
         case asks.SendToQueue():
             priority = session.record.priority if final.priority is None else final.priority
-            session.record = session.record.evolve(queue=final.queue, priority=priority)
-            return Phase.QUEUE
+            need = together(session.record.need, final.need)
+            preferred = final.agent if session.house.acd.knows_agent(final.agent) else ""
+            session.record = session.record.evolve(queue=final.queue, priority=priority, need=need, preferred=preferred)
+            return Phase.ASKING if final.callback else Phase.QUEUE
         case asks.SendToAgent():
             session.record = session.record.evolve(agent=final.agent)
             return Phase.DIRECT

@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.GREETING: frozenset({Phase.MENU, Phase.QUEUE, Phase.DIRECT, Phase.FEATURE, Phase.CONFERENCE, Phase.DONE}),
-    Phase.MENU: frozenset({Phase.QUEUE, Phase.DIRECT, Phase.OUTSIDE, Phase.VOICEMAIL, Phase.DONE}),
+    Phase.MENU: frozenset({Phase.QUEUE, Phase.ASKING, Phase.DIRECT, Phase.OUTSIDE, Phase.VOICEMAIL, Phase.DONE}),
     Phase.QUEUE: frozenset(
         {
             Phase.ANNOUNCING,

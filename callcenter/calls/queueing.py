@@ -22,6 +22,7 @@ from callcenter.calls.comforting import Comforting
 from callcenter.calls.greeting import answer
 from callcenter.calls.legs import Leg
 from callcenter.calls.overflowing import Exit, LookAgain, Overflowing, Placed, waited_too_long
+from callcenter.calls.own_agent import prefer
 from callcenter.calls.phases import Phase
 from callcenter.calls.ringing import Phones, RingOver
 from callcenter.calls.session import Session
@@ -43,7 +44,7 @@ async def queueing(session: Session) -> Phase:
     try:
         end = overflowing.way_out(entering=fresh)
         if end is None:
-            await _take_the_place(session, ticket)
+            await _take_the_place(session, ticket, fresh=fresh)
             await answering
             async with _producers(session, ticket, overflowing, sound, fresh=fresh):
                 if not ticket.has_offer:
@@ -87,7 +88,9 @@ async def _ticket(session: Session) -> Ticket | None:
         return None
 
 
-async def _take_the_place(session: Session, ticket: Ticket) -> None:
+async def _take_the_place(session: Session, ticket: Ticket, *, fresh: bool) -> None:
+    if fresh:
+        await prefer(session, ticket.queue)
     record = session.record
     await session.house.acd.enqueue(ticket, priority=record.priority, need=record.need, preferred=record.preferred, number=record.number)
 

@@ -44,6 +44,7 @@ class Operation(StrEnum):
     AGENTS_CHANGE = "agents.change"
     CENTRE_SEE = "centre.see"
     FLOWS_CHANGE = "flows.change"
+    NUMBERS_CHANGE = "numbers.change"
     QUEUES_CHANGE = "queues.change"
     TRUNKS_CHANGE = "trunks.change"
     WAITING_CHANGE = "waiting.change"
@@ -77,6 +78,7 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.AGENTS_CHANGE:    (_A, _N, _N),
         Operation.CENTRE_SEE:       (_A, _A, _N),
         Operation.FLOWS_CHANGE:     (_A, _N, _N),
+        Operation.NUMBERS_CHANGE:   (_A, _N, _N),
         Operation.QUEUES_CHANGE:    (_A, _N, _N),
         Operation.TRUNKS_CHANGE:    (_A, _N, _N),
         Operation.WAITING_CHANGE:   (_A, _A, _N),

@@ -27,6 +27,8 @@ NAMES: Final[Mapping[str, str]] = {
     # states
     "offline": N_("Offline"), "ready": N_("Ready"), "paused": N_("Paused"), "ringing": N_("Ringing"), "talking": N_("Talking"),
     "wrapup": N_("Wrap-up"), "unreachable": N_("Phone unreachable"), "waiting": N_("Waiting"),
+    # why an agent is preferred
+    "owner": N_("their own customer"), "last": N_("talked with them last"), "flow": N_("chosen by the menu"),
     # directions
     "inbound": N_("Inbound"), "outbound": N_("Outbound"), "internal": N_("Internal"),
     # outcomes
@@ -83,6 +85,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "digits_secret": N_("The caller typed something secret at “%(node)s”"),
     "queued": N_("Began to wait in queue %(queue)s"),
     "prioritised": N_("%(by)s set the priority to %(priority)s"),
+    "agent_preferred": N_("%(agent)s is asked first: %(why)s"),
     "left_queue": N_("Left queue %(queue)s: %(why)s"),
     "left_queue_to": N_("Left queue %(queue)s: %(why)s, to %(to)s"),
     "wait_promised": N_("At place %(position)s, a wait between %(low_s)s and %(high_s)s s was expected"),

@@ -53,6 +53,12 @@ class SendToQueue(msgspec.Struct, frozen=True, kw_only=True, tag="queue"):
     queue: str
     priority: int | None = None
     """Points; None: what the caller has anyway."""
+    need: dict[str, int] = {}
+    """Skill → least level that this choice asks for."""
+    agent: str = ""
+    """The agent whom the caller should get; empty: by the queue's own rules."""
+    callback: bool = False
+    """To be called back from there, rather than wait."""
 
 
 class SendToAgent(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -11,12 +12,16 @@ from callcenter.basics.errors import BadFlow
 from callcenter.ivr.catalogue import NAMES
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.nodes.base import BUILT_IN, TEMPLATE
+from callcenter.ivr.nodes.ends import ToCallback, ToQueue
 
 Fault = tuple[str, str]
 _MOST_FAULTS: Final = 50
 _DEEPEST: Final = 20
 _MOST_VALUES: Final = 50_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_KINDS: Final = frozenset(
+    ("play", "menu", "collect", "condition", "set", "language", "lookup", "queue", "callback", "agent", "number", "voicemail", "hangup")
+)
 _LONGEST: Final = 200
 """Characters of a place or a reason: both may quote what was sent."""
 
@@ -28,6 +33,13 @@ def check_flow(raw: Any) -> Flow:
     if found:
         raise BadFlow([(f"nodes.{name}.{place}", reason) for name, place, reason in found[:_MOST_FAULTS]])
     return flow
+
+
+def skills_of(flow: Flow) -> Iterator[tuple[str, dict[str, int]]]:
+    """Place in the flow → the skills (skill → least level) that a caller sent on from there needs."""
+    for name, node in flow.nodes.items():
+        if isinstance(node, ToQueue | ToCallback) and node.need:
+            yield f"nodes.{name}.need", node.need
 
 
 def runnable_flow(raw: Any) -> Flow:
@@ -61,9 +73,8 @@ def _oversized(raw: Any) -> Fault | None:
 
 
 def _fault(found: Any) -> Fault:
-    kinds = {"play", "menu", "collect", "condition", "set", "language", "lookup", "queue", "agent", "number", "voicemail", "hangup"}
     parts = [str(part) for part in found["loc"]]
-    place = [part for index, part in enumerate(parts) if not (index == 2 and part in kinds)]
+    place = [part for index, part in enumerate(parts) if not (index == 2 and part in _KINDS)]
     return _CONTROL.sub("?", ".".join(place))[:_LONGEST] or "flow", _CONTROL.sub("?", str(found["msg"]))[:_LONGEST]
 
 

@@ -10,13 +10,13 @@ from callcenter.ivr.nodes.assign import Assign, SetLanguage
 from callcenter.ivr.nodes.base import NodeName
 from callcenter.ivr.nodes.collect import Collect
 from callcenter.ivr.nodes.condition import Condition
-from callcenter.ivr.nodes.ends import Hangup, ToAgent, ToNumber, ToQueue, ToVoicemail
+from callcenter.ivr.nodes.ends import Hangup, ToAgent, ToCallback, ToNumber, ToQueue, ToVoicemail
 from callcenter.ivr.nodes.lookup import Lookup
 from callcenter.ivr.nodes.menu import Menu
 from callcenter.ivr.nodes.play import Play
 
 AnyNode = Annotated[
-    Play | Menu | Collect | Condition | Assign | SetLanguage | Lookup | ToQueue | ToAgent | ToNumber | ToVoicemail | Hangup,
+    Play | Menu | Collect | Condition | Assign | SetLanguage | Lookup | ToQueue | ToCallback | ToAgent | ToNumber | ToVoicemail | Hangup,
     Field(discriminator="type"),
 ]
 

@@ -110,6 +110,15 @@ class Prioritised(Happened, frozen=True, kw_only=True, tag="prioritised"):
     by: str
 
 
+class AgentPreferred(Happened, frozen=True, kw_only=True, tag="agent_preferred"):
+    """The caller's own agent is asked before anybody else."""
+
+    queue: str
+    agent: str
+    why: str
+    """owner (the list of callers says so), last (they talked last), flow."""
+
+
 class LeftQueue(Happened, frozen=True, kw_only=True, tag="left_queue"):
     """The caller stopped waiting."""
 
@@ -327,7 +336,7 @@ class WrapUpEnded(Happened, frozen=True, kw_only=True, tag="wrap_up_ended"):
 
 Event: TypeAlias = (
     CallArrived | LegStarted | LegAnswered | LegEnded | PhaseEntered | LanguageChosen | NodeEntered | DigitsPressed
-    | Queued | Prioritised | LeftQueue | WaitPromised | CallbackAsked | CallbackStarted | CallbackEnded
+    | Queued | AgentPreferred | Prioritised | LeftQueue | WaitPromised | CallbackAsked | CallbackStarted | CallbackEnded
     | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
     | ConferenceJoined | ConferenceMuted | ConferenceLeft

@@ -28,6 +28,10 @@ class CallerFacts(msgspec.Struct, frozen=True, kw_only=True):
     blacklisted: bool = False
     language: Language | None = None
     """None: the dialled number's."""
+    owner: str = ""
+    """The agent whose customer the caller is."""
+    need: dict[str, int] = {}
+    """Skill → least level."""
 
     @property
     def priority(self) -> int:
@@ -64,7 +68,9 @@ class Callers:
     async def load(self) -> None:
         """Take over what was changed."""
         self._known = {
-            caller.key: CallerFacts(vip=caller.vip, blacklisted=caller.blacklisted, language=caller.language)
+            caller.key: CallerFacts(
+                vip=caller.vip, blacklisted=caller.blacklisted, language=caller.language, owner=caller.owner, need=caller.need
+            )
             for caller in await store.read_facts(self._pool)
         }
 

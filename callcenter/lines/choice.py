@@ -25,6 +25,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["flow", "queue", "agent", "conference"]
     target: str
     language: Language
+    need: dict[str, int] = {}
+    """Skill → least level."""
 
 
 def spellings(dialled: str) -> Iterator[str]:
@@ -73,7 +75,7 @@ def route(dialled: str, numbers: Mapping[str, Number]) -> Destination | None:
         return None
     for spelling in spellings(dialled):
         if number := numbers.get(spelling):
-            return Destination(kind=number.kind, target=number.target, language=number.language)
+            return Destination(kind=number.kind, target=number.target, language=number.language, need=number.need)
     return None
 
 

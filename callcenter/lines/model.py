@@ -28,3 +28,4 @@ class Number(BaseModel):
     kind: Literal["flow", "queue", "agent", "conference"]
     target: str = Field(max_length=40, description="The flow's, queue's, agent's or conference's name.")
     language: Language = Language.ZH
+    need: dict[str, int] = Field(default_factory=dict, description="Skill → least level that its callers ask for.")

@@ -90,6 +90,17 @@ def test_a_bad_overflow_rule_is_refused_with_its_place(rule: dict[str, Any], pla
     assert word in faults[f"rules.overflow.0.{place}"]
 
 
+def test_a_circle_without_waiting_is_refused_and_one_with_waiting_is_not() -> None:
+    ways = msgspec.structs.replace(KNOWN, queues={"sales", "support", "night"}, at_once={"support": {"night"}, "night": {"sales"}})
+    rule = {"when": "no_agents", "to": "queue", "target": "support"}
+    with pytest.raises(BadQueue) as refused:
+        check_queue(GOOD | {"rules": {"overflow": [rule]}}, ways)
+    ((place, reason),) = refused.value.faults
+    assert place == "rules.overflow.0.target" and "sales → support → night → sales" in reason
+    check_queue(GOOD | {"rules": {"overflow": [rule | {"when": "waited", "than": 9}]}}, ways)
+    check_queue(GOOD | {"rules": {"overflow": [rule]}}, msgspec.structs.replace(ways, at_once={"support": {"night"}}))
+
+
 def test_every_fault_is_told_at_once() -> None:
     rules = {"overflow": [{"when": "x"}, "none"], "hours": {"days": {"day": [["9", "25:00"]]}}}
     with pytest.raises(BadQueue) as refused:

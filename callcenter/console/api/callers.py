@@ -9,6 +9,8 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import AfterValidator, Field, ValidationError
 
+from callcenter.acd import admin_store
+from callcenter.acd.check import faults_of_need
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.vocabulary import Language, display_name
 from callcenter.console.api.models import Body, Row
@@ -47,6 +49,8 @@ class CallerPut(Body):
     vip: bool = Field(False, description="10 points of priority in queues, unless the flow sets another.")
     blacklisted: bool = Field(False, description="Refused only where a flow asks for it.")
     language: Language | None = Field(None, description="Spoken to in this language; null: the dialled number's.")
+    owner: str = Field("", pattern=r"^([0-9]{2,8})?$", description="The agent whose customer this is; queues may ask them first.")
+    need: dict[str, int] = Field(default_factory=dict, max_length=20, description="Skill → least level, 1 to 10, of whoever answers.")
     note: PlainText = Field("", max_length=500)
 
 
@@ -58,6 +62,8 @@ class CallerRow(Row):
     vip: bool
     blacklisted: bool
     language: Language | None
+    owner: str
+    need: dict[str, int]
     note: str
     created_at: datetime
     changed_at: datetime
@@ -105,6 +111,8 @@ async def save_caller(request: web.Request) -> web.StreamResponse:
     """Know a caller from now on, or know something else of one."""
     ask, number = ask_of(request), _number_of(request)
     wanted = await body_of(request, CallerPut)
+    if faults := faults_of_need(wanted.need, await admin_store.skill_names(ask.parts.pool), "need"):
+        raise BadRequest("; ".join(f"{place}: {reason}" for place, reason in faults), field="need")
     saved = await store.put_caller(ask.parts.pool, key=key_of(number), number=number, **dict(wanted))
     await ask.audit("callers.change", f"caller:{saved.key}", **wanted.model_dump(mode="json"))
     await ask.parts.changed()

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import Field
 
 from callcenter.acd import admin_store, store
-from callcenter.acd.check import Known, check_queue
+from callcenter.acd.check import Known, check_queue, into_at_once
 from callcenter.acd.model import Member, Queue
 from callcenter.asterisk.music import music_classes
 from callcenter.basics.errors import BadQueue, BadRequest, InUse, NotFound
@@ -79,8 +79,10 @@ async def _known(ask: Ask) -> Known:
     pool, settings = ask.parts.pool, ask.parts.settings
     agents = [agent.number for agent in await store.read_agents(pool)]
     prompts = {found.name for found in list_prompts(settings.prompts_dir, agents) if found.language == Language.ZH}
+    queues = await store.read_queues(pool)
     return Known(
-        queues={queue.name for queue in await store.read_queues(pool)},
+        queues={queue.name for queue in queues},
+        at_once={queue.name: into_at_once(queue) for queue in queues},
         agents=set(agents),
         skills=await admin_store.skill_names(pool),
         prompts=prompts,

@@ -13,17 +13,44 @@ from callcenter.ivr.nodes.base import TEMPLATE, Context, Move, Node, Piece, Prom
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
-class ToQueue(Node):
-    """The caller waits in a queue."""
-
-    type: Literal["queue"]
+class _IntoQueue(Node):
     queue: Name
     priority: Annotated[int, Field(ge=0, le=100)] | None = None
     """None: what the caller has anyway, a VIP 10."""
+    need: Annotated[dict[Name, Annotated[int, Field(ge=1, le=10)]], Field(max_length=20)] = {}
+    """Skill → least level."""
+    agent: Annotated[str, Field(pattern=r"^(?:[0-9]{2,8}|\{[a-z][a-z0-9_]{0,39}\})?$")] = ""
+    """Whom the caller should get: a number, or a ``{variable}`` as a lookup answered it."""
+
+    def templates(self) -> Iterator[tuple[str, str]]:
+        """The agent."""
+        yield "agent", self.agent
+
+    def place(self, context: Context, *, callback: bool) -> Move:
+        """Hand over."""
+        agent = TEMPLATE.sub(lambda match: context.value(match[1]), self.agent)
+        then = asks.SendToQueue(queue=self.queue, priority=self.priority, need=self.need, agent=agent, callback=callback)
+        return Move(then=then)
+
+
+class ToQueue(_IntoQueue):
+    """The caller waits in a queue."""
+
+    type: Literal["queue"]
 
     def enter(self, name: str, context: Context) -> Move:
         """Hand over."""
-        return Move(then=asks.SendToQueue(queue=self.queue, priority=self.priority))
+        return self.place(context, callback=False)
+
+
+class ToCallback(_IntoQueue):
+    """The caller is asked where to be called back, and has a place in a queue; who does not want it waits there."""
+
+    type: Literal["callback"]
+
+    def enter(self, name: str, context: Context) -> Move:
+        """Hand over."""
+        return self.place(context, callback=True)
 
 
 class ToAgent(Node):
