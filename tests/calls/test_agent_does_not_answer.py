@@ -24,7 +24,7 @@ async def _served_by_somebody_else(centre: Centre, caller: Phone, call: PhoneCal
         answering = group.create_task(_answer(rescue))
         await centre.set_state("1010", "ready")
         turn = await answering
-        await centre.connected(caller.number)
+        await centre.phase_of(caller.number, "conversation")
         await call.hang_up()
         await turn.ended()
         await centre.set_state("1010", "offline")

@@ -10,6 +10,7 @@ ACME = {"title": "Acme", "host": "sip.example.org", "username": "4000123", "pass
 async def test_a_trunk_keeps_its_secrets_until_they_are_given_anew(site: Site) -> None:
     saved = await site.ask("PUT", "/api/v1/trunks/acme", ACME)
     row = await saved.json()
+    assert "127.0.0.1: only this machine" in row["hint"]
     assert saved.status == 201 and (row["has_password"], row["registration"], row["port"]) == (True, "unregistered", 5060)
     for _ in range(2):
         again = await site.ask("PUT", "/api/v1/trunks/acme", {**ACME, "password": None, "host": "2001:db8::7", "port": 5080})
@@ -19,7 +20,13 @@ async def test_a_trunk_keeps_its_secrets_until_they_are_given_anew(site: Site) -
     shown = await (await site.ask("GET", "/api/v1/trunks/acme")).json()
     assert (shown["host"], shown["port"]) == ("2001:db8::7", 5080)
     plain = await (await site.ask("PUT", "/api/v1/trunks/acme", {"signs_in": True, "inbound_password": "come-in-1"})).json()
-    assert (plain["has_password"], plain["host"], plain["signs_in_as"], plain["registration"]) == (False, None, "trunk-acme", None)
+    assert (plain["has_password"], plain["host"], plain["signs_in_as"], plain["registration"], plain["hint"]) == (
+        False,
+        None,
+        "trunk-acme",
+        None,
+        None,
+    )
     kept = await (await site.ask("PUT", "/api/v1/trunks/acme", {"signs_in": True})).json()
     assert kept["signs_in_as"] == "trunk-acme"
     assert (await (await site.ask("PUT", "/api/v1/trunks/acme", {})).json())["signs_in_as"] is None

@@ -202,17 +202,8 @@ class Centre:
         ringing = await agent.rings()
         await ringing.answer()
         await call.answered()
-        await self.connected(caller.number)
+        await self.phase_of(caller.number, "conversation")
         return Talk(call, ringing)
-
-    async def connected(self, caller: str) -> None:
-        """Wait until the caller and somebody are connected: the phase begins a moment before."""
-
-        async def asked() -> bool:
-            now = await self.live_call(caller)
-            return bool(now and now["connected"])
-
-        await until(f"the call of {caller} connected", asked, 15)
 
     # What the centre says
 
@@ -235,11 +226,12 @@ class Centre:
         return next((call for call in calls if call["caller"] == caller), None)
 
     async def phase_of(self, caller: str, phase: str, timeout_s: float = 15.0) -> dict[str, Any]:
-        """Wait until the caller's call is in a phase; returns it as the live screen shows it."""
+        """Wait until the call is in a phase (a conversation: until the two are connected); returns it as the live screen shows it."""
 
         async def asked() -> dict[str, Any] | None:
             call = await self.live_call(caller)
-            return call if call and call["phase"] == phase else None
+            there = call and call["phase"] == phase and (phase != "conversation" or call["connected"])
+            return call if there else None
 
         return await until(f"the call of {caller} in {phase}", asked, timeout_s)  # type: ignore[return-value]
 

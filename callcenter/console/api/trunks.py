@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from typing import Any, Final
 
 from aiohttp import web
@@ -74,6 +75,7 @@ class TrunkRow(Row):
         description="registered, unregistered (being tried), rejected (by the provider), stopped; unknown while Asterisk is away; "
         "null: it does not register."
     )
+    hint: str | None = Field(description="Why nobody may be reached by it, where that can be told.")
 
 
 class TrunkRows(Row):
@@ -95,7 +97,21 @@ async def _states(ask: Ask) -> dict[str, str] | None:
         return None
 
 
-def _shown(trunk: Trunk, states: dict[str, str] | None) -> dict[str, Any]:
+def _hint(trunk: Trunk, ours: str) -> str | None:
+    """A socket at the loopback address reaches this machine only."""
+    if trunk.host is None or not _is_loopback(ours) or trunk.host == "localhost" or _is_loopback(trunk.host):
+        return None
+    return f"Calls go out from trunk_host, which is {ours}: only this machine is reached. Set it to this machine's address and start anew."
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(ask: Ask, trunk: Trunk, states: dict[str, str] | None) -> dict[str, Any]:
     row = trunk.model_dump(mode="json", exclude=set(_SECRETS))
     registration = None
     if trunk.registers and trunk.enabled:
@@ -106,6 +122,7 @@ def _shown(trunk: Trunk, states: dict[str, str] | None) -> dict[str, Any]:
         "signs_in": trunk.inbound_password is not None,
         "signs_in_as": trunk.signs_in_as,
         "registration": registration,
+        "hint": _hint(trunk, ask.parts.settings.trunk_host),
     }
 
 
@@ -120,7 +137,7 @@ async def list_trunks(request: web.Request) -> web.StreamResponse:
     """Every trunk, in the order in which they are tried for calls out."""
     ask = ask_of(request)
     trunks, states = await trunk_store.read_trunks(ask.parts.pool), await _states(ask)
-    return answer({"items": [_shown(trunk, states) for trunk in trunks]})
+    return answer({"items": [_shown(ask, trunk, states) for trunk in trunks]})
 
 
 async def show_trunk(request: web.Request) -> web.StreamResponse:
@@ -128,7 +145,7 @@ async def show_trunk(request: web.Request) -> web.StreamResponse:
     ask, name = ask_of(request), _name_of(request)
     for trunk in await trunk_store.read_trunks(ask.parts.pool):
         if trunk.name == name:
-            return answer(_shown(trunk, await _states(ask)))
+            return answer(_shown(ask, trunk, await _states(ask)))
     raise NotFound(f"there is no trunk {name!r:.40}")
 
 
@@ -148,7 +165,7 @@ async def save_trunk(request: web.Request) -> web.StreamResponse:
         await trunk_store.put_trunk(ask.parts.pool, trunk)
         await ask.audit("trunks.change", f"trunk:{name}", changed=_changes(before, trunk))
         await ask.parts.changed()
-    return answer(_shown(trunk, await _states(ask)), status=200 if before else 201)
+    return answer(_shown(ask, trunk, await _states(ask)), status=200 if before else 201)
 
 
 def _wanted(name: str, wanted: TrunkPut, before: Trunk | None) -> Trunk:
