@@ -25,7 +25,8 @@
 --   line:Q     zset   call -> order: all who wait or for whom phones ring
 --   call:C     hash   queue, order, since, entered, priority, class, step, steps (JSON), home (the worker that has the call), number
 --   ring:C     hash   offer -> agent
---   back:Q:T   string since when the caller with telephone number T had waited who went away; expires
+--   back:Q:T   string since when the caller with telephone number T had waited who went away
+--   kept       zset   'Q:T' -> ms until when that place is kept
 --   due        zset   'what:whom' -> ms: what has to happen by itself
 --   mail:W     list   offers for calls of worker W that another worker's step made
 --   offers     count  of all offers so far, from the moment of the first set-up on: their ids never repeat
@@ -46,8 +47,10 @@ local DUE_AT_ONCE = 100
 local EXPLAINED = 40
 local MAIL_KEPT_S = 3600
 local CLOCK_STEP_MS = 1000
+local FORGOTTEN_AT_ONCE = 2
 
 local DUE = PREFIX .. 'due'
+local KEPT = PREFIX .. 'kept'
 local function key(kind, name) return PREFIX .. kind .. ':' .. name end
 
 local function read_hash(name)
@@ -499,6 +502,33 @@ local function follow_clock(now, boot, offset)
   end
   local due = redis.call('ZRANGE', DUE, 0, -1, 'WITHSCORES')
   for i = 1, #due, 2 do redis.call('ZADD', DUE, tonumber(due[i + 1]) + by, due[i]) end
+  local kept = redis.call('ZRANGE', KEPT, 0, -1, 'WITHSCORES')
+  for i = 1, #kept, 2 do
+    redis.call('ZADD', KEPT, tonumber(kept[i + 1]) + by, kept[i])
+    local since = redis.call('GET', key('back', kept[i]))
+    if since then redis.call('SET', key('back', kept[i]), string.format('%d', tonumber(since) + by)) end
+  end
+end
+
+-- Places of callers who went away: kept for a while, by the time that is given like all else, and given back once.
+local function keep_place(whose, since, till)
+  redis.call('SET', key('back', whose), since)
+  redis.call('ZADD', KEPT, till, whose)
+end
+
+local function place_back(whose, now)
+  local since, till = redis.call('GETDEL', key('back', whose)), redis.call('ZSCORE', KEPT, whose)
+  redis.call('ZREM', KEPT, whose)
+  -- Without a moment it was kept by a version before this one, and expires by itself.
+  if since and (not till or tonumber(till) > now) then return tonumber(since) end
+end
+
+-- Each step that may keep one place more forgets up to two: what is kept never grows beyond what may be given back.
+local function forget_places(now)
+  for _, whose in ipairs(redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT', 0, FORGOTTEN_AT_ONCE)) do
+    redis.call('DEL', key('back', whose))
+    redis.call('ZREM', KEPT, whose)
+  end
 end
 
 local ops = {}
@@ -518,9 +548,9 @@ function ops.enqueue(a, now, out, worker)
   local freed = old.queue and finish(a.call, old, 'caller_gone', now, out) or {}
   local since = a.since
   if (a.number or '') ~= '' then
-    local back = redis.call('GETDEL', key('back', a.queue .. ':' .. a.number))
-    if back and tonumber(back) < since then
-      since = tonumber(back)
+    local back = place_back(a.queue .. ':' .. a.number, now)
+    if back and back < since then
+      since = back
       note(out, 'place_back')
     end
   end
@@ -537,11 +567,12 @@ end
 
 -- A caller no longer waits; every offer that is out ends with it. keep_ms: how long the place is kept for the same number.
 function ops.leave(a, now, out, worker)
+  forget_places(now)
   local call = read_hash(key('call', a.call))
   if not call.queue then return end
   match_freed(finish(a.call, call, 'caller_gone', now, out), now, out, worker)
   if (a.keep_ms or 0) > 0 and (call.number or '') ~= '' then
-    redis.call('SET', key('back', call.queue .. ':' .. call.number), call.since, 'PX', a.keep_ms)
+    keep_place(call.queue .. ':' .. call.number, call.since, now + a.keep_ms)
   end
 end
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from redis.asyncio import Redis
+
 from callcenter.acd.classes import steps_of
 from callcenter.acd.model import Member, Mode, OfferEnd
 from callcenter.acd.rules import Ring, Rules
@@ -68,6 +72,41 @@ async def test_who_was_cut_off_and_rings_again_gets_the_place_back_once(floor: F
     assert await floor.served(["1001", "1002"]) == ["again", "b"]
     await floor.matching.leave(floor.now, "again")
     assert "place_back" not in (await floor.enqueued("third", number="13800000001")).notes
+
+
+async def test_a_kept_place_lasts_by_the_time_that_is_given(floor: Floor) -> None:
+    await floor.call("a", number="13800000001")
+    await floor.call("b", number="13800000002")
+    await floor.matching.leave(floor.now, "a", keep_ms=60_000)
+    floor.later(0.02)
+    await floor.matching.leave(floor.now, "b", keep_ms=1)
+    await asyncio.sleep(0.01)
+    assert "place_back" in (await floor.enqueued("b again", number="13800000002")).notes, "Redis's own clock counts for nothing"
+    floor.later(60)
+    assert "place_back" not in (await floor.enqueued("a again", number="13800000001")).notes
+
+
+async def test_places_that_nobody_comes_back_for_are_forgotten(redis: Redis, floor: Floor) -> None:
+    for number in range(20):
+        await floor.call(f"call {number}", number=str(number))
+        await floor.matching.leave(floor.now, f"call {number}", keep_ms=60_000)
+    assert len(await redis.keys("cc:acd2:back:*")) == 20
+    floor.later(60)
+    for _ in range(10):
+        await floor.call("passes by")
+        await floor.matching.leave(floor.now, "passes by")
+    assert await redis.keys("cc:acd2:back:*") == []
+    assert not await redis.exists("cc:acd2:kept")
+
+
+async def test_a_kept_place_moves_with_a_clock_that_is_set(floor: Floor) -> None:
+    await floor.call("a", number="13800000001")
+    floor.later(5)
+    await floor.call("b", number="13800000002")
+    await floor.matching.leave(floor.now, "a", keep_ms=60_000)
+    floor.set_clock(7200)
+    assert "place_back" in (await floor.enqueued("again", number="13800000001")).notes
+    assert await floor.served(["1001", "1002"]) == ["again", "b"]
 
 
 async def test_a_callback_takes_over_the_callers_place(floor: Floor) -> None:
