@@ -54,6 +54,11 @@ def endpoint_out(trunk: str) -> str:
     return f"out-{trunk}"
 
 
+def trunk_of(endpoint: str) -> str:
+    """The trunk of an endpoint that ``endpoint_out`` has named."""
+    return endpoint.removeprefix(endpoint_out(""))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrunkOut:
     """A provider that takes calls out; the endpoint is ``endpoint_out(name)``. Nobody is taken for it when calling in."""

@@ -87,6 +87,9 @@ PAIRS_STANDING: Final = _gauge("pairs_standing", "Classes in which a caller wait
 OFFER_S: Final = _histogram("offer_seconds", "From the match until Asterisk has the agent's phone to ring.", _QUICK_S)
 OFFERS_ENDED: Final = _tally("offers_ended", "Offers to agents by how they ended.", "end")
 
+# Trunks
+TRUNK_REGISTERED: Final = _gauge("trunk_registered", "1 while we are registered at the trunk's provider, 0 while we should be.", "trunk")
+
 # What is written
 LEDGER_BACKLOG: Final = _gauge("ledger_backlog", "Events in the spool that Postgres doesn't have yet.")
 LEDGER_DELAYED: Final = _gauge("ledger_delayed", "1 while Postgres is behind the spool.")

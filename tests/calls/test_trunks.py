@@ -112,8 +112,10 @@ async def _is_unknown(centre: Centre, endpoint: str) -> bool:
 async def test_a_wrong_password_is_seen_and_put_right(centre: Centre, provider: PrivateAsterisk) -> None:
     async with trunk(centre, "acme", **account(provider, "wrong-password"), registers=True):
         await registration_is(centre, "acme", "rejected")
+        assert 'callcenter_trunk_registered{trunk="acme"} 0.0' in await centre.metrics()
         await centre.api("PUT", "trunks/acme", {**account(provider), "registers": True})
         await registration_is(centre, "acme", "registered")
+        assert 'callcenter_trunk_registered{trunk="acme"} 1.0' in await centre.metrics()
         assert (await centre.api("PUT", "trunks/acme", {**account(provider), "registers": True, "enabled": False}))["registration"] is None
 
         async def is_taken_back() -> bool:

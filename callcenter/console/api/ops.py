@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
 
+from callcenter.asterisk.trunk_facts import trunk_of
 from callcenter.basics import clock, metrics
-from callcenter.basics.errors import Unauthorised
+from callcenter.basics.errors import AsteriskAway, AsteriskRefused, Unauthorised
 from callcenter.console import accounts
 from callcenter.console.api.models import Health
 from callcenter.console.asking import Ask, answer, ask_of
@@ -64,6 +66,10 @@ async def _take_stock(ask: Ask) -> None:
         metrics.QUEUE_WAITING.labels(name).set(queue.get("waiting") or 0)
         since_ms = queue.get("longest_since_ms") or now_ms
         metrics.QUEUE_LONGEST_WAIT_S.labels(name).set(max(0, now_ms - since_ms) / 1000)
+    metrics.TRUNK_REGISTERED.clear()
+    with suppress(AsteriskAway, AsteriskRefused):
+        for registration, state in (await ask.parts.registrations()).items():
+            metrics.TRUNK_REGISTERED.labels(trunk_of(registration)).set(state == "registered")
 
 
 ROUTES: Final = (
