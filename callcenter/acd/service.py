@@ -210,6 +210,10 @@ class Acd:
         ticket.place_back = "place_back" in outcome.notes
         self.showing.touch(ticket.queue.name)
 
+    def waiting(self, call: str) -> Ticket | None:
+        """The place of a caller of this worker's who waits; None when they do not."""
+        return self._tickets.get(call)
+
     async def leave(self, ticket: Ticket, *, abandoned: bool = False) -> None:
         """The caller no longer waits; offers that are out end. Who went away keeps the place for a while. Twice is harmless."""
         self._tickets.pop(ticket.call, None)

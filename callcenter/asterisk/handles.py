@@ -102,6 +102,14 @@ class Channel(_Handle):
         """Stop the music."""
         await self._delete("moh")
 
+    async def silence_start(self) -> None:
+        """Send silence, where else nothing would be sent; whatever a bridge sends meanwhile is not heard."""
+        await self._post("silence")
+
+    async def silence_stop(self) -> None:
+        """Send no more silence."""
+        await self._delete("silence")
+
     async def hold(self) -> None:
         """Tell the phone that it is on hold."""
         await self._post("hold")

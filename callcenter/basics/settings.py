@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         True, description="Run a private Asterisk; false: one that runs already with our rendered configuration."
     )
     asterisk_host: str = Field("127.0.0.1", description="Where ARI and AMI are, when Asterisk is not embedded.")
+    supervision_visible: bool = Field(
+        False, description="Agents see in their own calls that a supervisor listens, whispers or has joined; others always do."
+    )
     asterisk_root: Path | None = Field(
         None, description="Root that holds Asterisk; none: the system's if it is 22.10 or later, else var/asterisk-root."
     )

@@ -11,6 +11,7 @@ from callcenter.basics.vocabulary import EndedBy
 from callcenter.calls import taps
 from callcenter.calls.phases import Phase
 from callcenter.calls.session import Session
+from callcenter.calls.supervision_control import SUPERVISION
 from callcenter.ledger import events as ledger
 
 Control = Callable[[Session, Mapping[str, Any], str], Awaitable[None]]
@@ -68,6 +69,7 @@ CONTROLS: Final[Mapping[str, Control]] = {
     "retrieve": retrieve,
     "record-pause": record_pause,
     "record-resume": record_resume,
+    **SUPERVISION,
 }
 
 

@@ -18,8 +18,11 @@ async def conversation(session: Session) -> Phase:
         remember(session)
         if _recorded(session):
             await taps.start(session)
-    await other.ended.wait()
-    return Phase.DONE
+    while True:
+        other = other_leg(session)
+        await other.ended.wait()
+        if other is other_leg(session):
+            return Phase.DONE
 
 
 def _recorded(session: Session) -> bool:

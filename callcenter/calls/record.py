@@ -34,6 +34,22 @@ class Ringing(msgspec.Struct, frozen=True, kw_only=True):
     leg: LegRecord
 
 
+class Supervising(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who listens to the call, or speaks in it, beside its two sides."""
+
+    phone: str
+    """The number of the phone they do it with."""
+    by: str
+    """Who they are, as audit and ledger call them."""
+    mode: str
+    """listen, whisper or barge."""
+    leg: LegRecord
+    bridge: str = ""
+    """The bridge of their own, in which they hear the agent's channel."""
+    since_ms: int = 0
+    """Since when they are with the call, UTC milliseconds; 0: their phone rings."""
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a call stands."""
 
@@ -99,10 +115,17 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Nobody in the conference hears the caller."""
     talked: bool = False
     held: bool = False
+    supervisors: tuple[Supervising, ...] = ()
+    """Who listens, whispers or barges in."""
 
     def evolve(self, **changes: Any) -> CallRecord:
         """The record with some fields changed."""
         return msgspec.structs.replace(self, **changes)
+
+
+def shown(record: CallRecord) -> list[dict[str, Any]]:
+    """Who supervises the call, as screens and the API show them."""
+    return [{"phone": one.phone, "by": one.by, "mode": one.mode, "since_ms": one.since_ms} for one in record.supervisors]
 
 
 _encoder = msgspec.json.Encoder()

@@ -15,6 +15,7 @@ from callcenter.asterisk.resources import ChannelData
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused
 from callcenter.basics.logs import get_logger
+from callcenter.calls import supervising
 from callcenter.calls.closing import close_lost
 from callcenter.calls.legs import Leg
 from callcenter.calls.record import CallRecord
@@ -102,6 +103,7 @@ async def _resume(
     if not session.caller.ended.is_set():
         await session.reset_phase()
     calls.start(session)
+    supervising.come_back(session)
 
 
 def _tell_ends(session: Session, over: list[Leg], ends: dict[str, witness.ChannelEnd]) -> None:
@@ -142,3 +144,5 @@ async def resync(calls: Calls, witness_file: Path) -> None:
                 await calls.house.ari.request("GET", f"/playbacks/{playback}")
             except AsteriskRefused:
                 session.playback_over(playback)
+        for watch in session.watches.values():
+            watch.begin_anew()

@@ -43,6 +43,8 @@ def plan(records: Iterable[CallRecord], channels: Mapping[str, ChannelData], bri
         if record.other:
             known.add(record.other.channel)
         known.update(ringing.leg.channel for ringing in record.ringing)
+        known.update(supervising.leg.channel for supervising in record.supervisors)
+        known_bridges.update(supervising.bridge for supervising in record.supervisors)
         known_bridges.update((record.bridge, record.conference_bridge))
     strangers = [channel for name, channel in channels.items() if name not in known]
     return RecoveryPlan(

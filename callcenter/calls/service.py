@@ -29,7 +29,7 @@ from callcenter.calls.menu import menu
 from callcenter.calls.outside import outside
 from callcenter.calls.phases import Phase
 from callcenter.calls.queueing import queueing
-from callcenter.calls.record import CallRecord, LegRecord
+from callcenter.calls.record import CallRecord, LegRecord, shown
 from callcenter.calls.session import PhaseCoroutine, Session
 from callcenter.calls.voicemail import voicemail
 from callcenter.ledger import events as ledger
@@ -144,6 +144,7 @@ class Calls:
         """A session for a record, listening to its channels from now on."""
         ari_ = self.house.ari
         others = [*([record.other] if record.other else []), *(ringing.leg for ringing in record.ringing)]
+        others += [supervising.leg for supervising in record.supervisors]
         caller = Leg.of(record.caller, ari_.channel(record.caller.channel))
         session = Session(self.house, record, caller, WAYS)
         for other in others:
@@ -173,7 +174,7 @@ class Calls:
             await control(session, params, by)
         except AsteriskRefused as error:
             raise TooLate(f"the call has gone on: {error.text}", phase=session.record.phase) from error
-        return {"id": call, "phase": session.record.phase, "held": session.record.held}
+        return {"id": call, "phase": session.record.phase, "held": session.record.held, "supervisors": shown(session.record)}
 
     async def prioritise(self, call: str, priority: int, by: str) -> None:
         """Give a caller who waits another priority, kept over a crash; NotFound when no such call is up, TooLate when it does not wait."""

@@ -22,8 +22,9 @@ from callcenter.calls import taps
 from callcenter.calls.house import House
 from callcenter.calls.keys import Keys
 from callcenter.calls.legs import CAUSES, Leg
+from callcenter.calls.onlooker import Onlooker
 from callcenter.calls.phases import NEXT, Phase, outcome_of
-from callcenter.calls.record import CallRecord
+from callcenter.calls.record import CallRecord, shown
 from callcenter.ledger import events as ledger
 from callcenter.live.board import Topic
 
@@ -65,6 +66,8 @@ class Session:
         """Asterisk itself died: no leg has a true end."""
         self.over = asyncio.Event()
         """Set when nothing more will come of the call in this worker or another."""
+        self.watches: dict[str, Onlooker] = {}
+        """Supervisors who are with the call, or whose phone rings for it, by their phone's number."""
         self._listening = house.ari.listen(self._take, caller.channel.id)
         self._ways = ways
         self._life: asyncio.Task[None] | None = None
@@ -219,6 +222,8 @@ class Session:
             self.record = self.record.evolve(**changes)
         self.show()
         self.house.records.save(self.record)
+        for watch in self.watches.values():
+            watch.look()
 
     def show(self) -> None:
         """Put the call on the live board."""
@@ -238,6 +243,7 @@ class Session:
             "recording": bool(record.recording),
             "since_ms": record.phase_since_ms,
             "started_ms": record.started_ms,
+            "supervisors": shown(record),
         }
         self.house.board.show(Topic.CALLS, record.id, card)
 
@@ -261,6 +267,11 @@ class Session:
         leg.hung_up_by_us = True
         with suppress(AsteriskRefused):
             await leg.channel.hangup(reason)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the call's life is over: nobody joins it any more."""
+        return self._finishing or self.caller.ended.is_set()
 
     def end(self, by: EndedBy) -> None:
         """End the call from outside its life, as a supervisor's forced hang-up does."""
@@ -327,7 +338,8 @@ class Session:
             self.note(ledger.Bridged, at_ms=clock.parse_asterisk(event.timestamp), bridge=event.bridge.id, legs=bridged)
 
     def _on_hold(self, event: ari.ChannelHold | ari.ChannelUnhold) -> None:
-        if leg := self.legs.get(event.channel.id):
+        leg = self.legs.get(event.channel.id)
+        if leg and leg.role is not LegRole.SUPERVISOR:
             held = isinstance(event, ari.ChannelHold)
             other = next((found for found in self.legs.values() if found is not leg), leg)
             kind = ledger.Held if held else ledger.Retrieved
@@ -382,6 +394,7 @@ class Session:
                 self.caller.cause = self.caller.cause or CAUSES.get(self.refusal_cause, 0)
                 for leg in list(self.legs.values()):
                     await self.hang_up(leg, self.refusal_cause or "normal")
+                await asyncio.gather(*(watch.close() for watch in list(self.watches.values())))
                 if self.record.bridge:
                     with suppress(AsteriskRefused):
                         await self.house.ari.bridge(self.record.bridge).destroy()

@@ -66,6 +66,11 @@ class Ask:
         assert self.person is not None
         return self.person
 
+    @property
+    def hides_supervision(self) -> bool:
+        """Whether this person must not see that supervisors were with a call."""
+        return not self.parts.settings.supervision_visible and not self.who.may(Operation.CALLS_SUPERVISE)
+
     def must(self, owner: str | None) -> None:
         """Forbidden unless the person may do the route's operation with what is ``owner``'s."""
         self.who.must(self.operation, owner or "")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from callcenter.basics import clock
 from callcenter.basics.errors import BadRequest, NotFound
-from callcenter.basics.vocabulary import Kind, is_id
+from callcenter.basics.vocabulary import Kind, LegRole, is_id
 from callcenter.console.api.models import CallQuery
 from callcenter.console.asking import Ask
 from callcenter.console.rights import Operation
@@ -61,7 +61,16 @@ async def read_story(ask: Ask, call: str) -> dict[str, Any]:
         raise NotFound(f"there is no call {call!r:.60}")
     ask.who.must(Operation.CALLS_SEE, story.call["agent"])
     recordings = [{"id": recording, **await _state_of(ask, recording, story.events)} for recording in story.recordings]
-    return {"call": story.call, "legs": story.legs, "segments": story.segments, "events": _in_order(story.events), "recordings": recordings}
+    legs, events = story.legs, _in_order(story.events)
+    if ask.hides_supervision:
+        hidden = {leg["id"] for leg in legs if leg["role"] == LegRole.SUPERVISOR}
+        hidden -= {event["leg"] for event in events if event["kind"] == "taken_over"}
+        legs = [leg for leg in legs if leg["id"] not in hidden]
+        events = [event for event in events if event["kind"] not in _OF_SUPERVISORS and event.get("leg") not in hidden]
+    return {"call": story.call, "legs": legs, "segments": story.segments, "events": events, "recordings": recordings}
+
+
+_OF_SUPERVISORS: Final = frozenset({"supervisor_joined", "supervisor_mode_changed", "supervisor_left"})
 
 
 def _in_order(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -83,7 +83,10 @@ def ordered(topic: Topic, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, 
 async def snapshot(ask: Ask) -> dict[Topic, list[dict[str, Any]]]:
     """What this person sees now."""
     board = await ask.parts.board.snapshot()
-    return {topic: [row for row in ordered(topic, board[topic]) if sees(ask.who, topic, row)] for topic in SHOWN}
+    rows = {topic: [row for row in ordered(topic, board[topic]) if sees(ask.who, topic, row)] for topic in SHOWN}
+    if ask.hides_supervision:
+        rows[Topic.CALLS] = [row | {"supervisors": []} for row in rows[Topic.CALLS]]
+    return rows
 
 
 FRAMES: Final = web.AppKey("frames", Frames)

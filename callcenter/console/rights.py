@@ -38,6 +38,7 @@ class Operation(StrEnum):
     CALLS_SEE = "calls.see"
     CALLS_CONTROL = "calls.control"
     CALLS_ORIGINATE = "calls.originate"
+    CALLS_SUPERVISE = "calls.supervise"
     RECORDINGS_HEAR = "recordings.hear"
     AGENTS_SEE = "agents.see"
     AGENTS_STATE = "agents.state"
@@ -72,6 +73,7 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.CALLS_SEE:        (_A, _A, _O),
         Operation.CALLS_CONTROL:    (_A, _A, _O),
         Operation.CALLS_ORIGINATE:  (_A, _A, _O),
+        Operation.CALLS_SUPERVISE:  (_A, _A, _N),
         Operation.RECORDINGS_HEAR:  (_A, _A, _O),
         Operation.AGENTS_SEE:       (_A, _A, _A),
         Operation.AGENTS_STATE:     (_A, _A, _O),

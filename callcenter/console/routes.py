@@ -18,6 +18,7 @@ from callcenter.console.api import prompts as api_prompts
 from callcenter.console.api import queues as api_queues
 from callcenter.console.api import reports as api_reports
 from callcenter.console.api import skills as api_skills
+from callcenter.console.api import supervision as api_supervision
 from callcenter.console.api import trunks as api_trunks
 from callcenter.console.api import waiting as api_waiting
 from callcenter.console.asking import answer
@@ -49,6 +50,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *reports.ROUTES,
     *prompts.ROUTES,
     *api_waiting.ROUTES,
+    *api_supervision.ROUTES,
     *api_calls.ROUTES,
     *api_agents.ROUTES,
     *recordings.ROUTES,

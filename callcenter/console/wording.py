@@ -45,6 +45,9 @@ NAMES: Final[Mapping[str, str]] = {
     "abandoned": N_("caller left"), "timeout": N_("waited too long"), "overflow": N_("overflow"),
     "key": N_("key pressed"), "closed": N_("closed"),
     "full": N_("full"), "no_agents": N_("nobody on duty"), "no_agent": N_("no agent took the call"),
+    # what supervisors do
+    "listen": N_("listens"), "whisper": N_("whispers to the agent"), "barge": N_("speaks with both sides"),
+    "left": N_("hung up"), "call_ended": N_("the call ended"), "took_over": N_("took the call over"),
     # how a report is cut
     "total": N_("Whole period"), "day": N_("By day"), "hour": N_("By hour"),
 }  # fmt: skip
@@ -110,6 +113,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "conference_joined": N_("The caller joined the conference %(conference)s"),
     "conference_muted": N_("The caller was muted or unmuted in the conference %(conference)s by %(by)s"),
     "conference_left": N_("The caller left the conference %(conference)s"),
+    "supervisor_joined": N_("%(by)s joined at phone %(phone)s: %(mode)s"),
+    "supervisor_mode_changed": N_("%(by)s turned to: %(mode)s"),
+    "supervisor_left": N_("%(by)s left: %(why)s"),
+    "taken_over": N_("%(agent)s took the call over from %(before)s"),
     "voicemail_left": N_("The caller left a message in mailbox %(box)s"),
     "recovered": N_("Another worker took the call over after a restart"),
     "call_ended": N_("The call ended, hung up by %(by)s: %(outcome)s"),
@@ -119,7 +126,7 @@ SENTENCES: Final[Mapping[str, str]] = {
 }
 """One sentence per kind of event; variants have a longer name."""
 
-_TRANSLATED_FIELDS: Final = frozenset({"role", "by", "phase", "language", "why", "end", "outcome", "state"})
+_TRANSLATED_FIELDS: Final = frozenset({"role", "by", "phase", "language", "why", "end", "outcome", "state", "mode"})
 
 
 def sentence(_: Translate, event: Mapping[str, Any], legs: Mapping[str, str]) -> str:

@@ -290,6 +290,43 @@ class ConferenceLeft(Happened, frozen=True, kw_only=True, tag="conference_left")
     """left, conference/ended, conference/removed."""
 
 
+class SupervisorJoined(Happened, frozen=True, kw_only=True, tag="supervisor_joined"):
+    """A supervisor hears the call from now on."""
+
+    leg: str
+    phone: str
+    by: str
+    mode: str
+    """listen, whisper or barge."""
+
+
+class SupervisorModeChanged(Happened, frozen=True, kw_only=True, tag="supervisor_mode_changed"):
+    """A supervisor listens, whispers to the agent or speaks to everybody from now on."""
+
+    leg: str
+    by: str
+    mode: str
+
+
+class SupervisorLeft(Happened, frozen=True, kw_only=True, tag="supervisor_left"):
+    """A supervisor hears the call no longer."""
+
+    leg: str
+    by: str
+    why: str
+    """left, call_ended, no_agent, took_over."""
+
+
+class TakenOver(Happened, frozen=True, kw_only=True, tag="taken_over"):
+    """A supervisor is the call's agent from now on; the one before is let go."""
+
+    leg: str
+    agent: str
+    before: str
+    """The agent until then."""
+    by: str
+
+
 class VoicemailLeft(Happened, frozen=True, kw_only=True, tag="voicemail_left"):
     """The caller left a message."""
 
@@ -340,6 +377,7 @@ Event: TypeAlias = (
     | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
     | ConferenceJoined | ConferenceMuted | ConferenceLeft
+    | SupervisorJoined | SupervisorModeChanged | SupervisorLeft | TakenOver
     | Recovered | CallEnded | AgentChanged | WrapUpEnded
 )  # fmt: skip
 

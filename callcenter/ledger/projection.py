@@ -110,6 +110,8 @@ class _State:
         self.taken = False
         """An agent has picked up: whatever becomes of the other phones changes nothing."""
         self.bridged: set[str] = set()
+        self.supervisors: set[str] = set()
+        """Legs that are no side of the call: whether they are in the bridge changes nothing."""
         self.held = False
         self.announcing = False
         self.in_conference = False
@@ -135,22 +137,33 @@ class _State:
             case e.Announced():
                 self.announcing = False
             case e.Bridged():
-                self.bridged = set(event.legs)
-            case e.LegStarted() if event.role == LegRole.OUTSIDE:
-                self.outside = event.leg
+                self.bridged = set(event.legs) - self.supervisors
+            case e.LegStarted():
+                self._leg_started(event)
             case e.Unbridged():
                 self.bridged.discard(event.leg)
             case e.LegEnded():
                 self.bridged.discard(event.leg)
                 self.outside = "" if event.leg == self.outside else self.outside
-            case e.Held() | e.Retrieved() | e.ConferenceJoined() | e.ConferenceLeft():
+            case e.Held() | e.Retrieved() | e.ConferenceJoined() | e.ConferenceLeft() | e.TakenOver():
                 self._turned(event)
             case _:
                 pass
 
-    def _turned(self, event: e.Held | e.Retrieved | e.ConferenceJoined | e.ConferenceLeft) -> None:
+    def _leg_started(self, event: e.LegStarted) -> None:
+        if event.role == LegRole.OUTSIDE:
+            self.outside = event.leg
+        elif event.role == LegRole.SUPERVISOR:
+            self.supervisors.add(event.leg)
+
+    def _turned(self, event: e.Held | e.Retrieved | e.ConferenceJoined | e.ConferenceLeft | e.TakenOver) -> None:
         if isinstance(event, e.Held | e.Retrieved):
             self.held = isinstance(event, e.Held)
+        elif isinstance(event, e.TakenOver):
+            # The supervisor's leg stands in the bridge already: it is a side of the call from now on.
+            self.supervisors.discard(event.leg)
+            self.bridged.add(event.leg)
+            self.agent = event.agent
         else:
             self.in_conference = isinstance(event, e.ConferenceJoined)
 
@@ -197,6 +210,7 @@ _TURNS: Final = frozenset(
         e.Retrieved,
         e.ConferenceJoined,
         e.ConferenceLeft,
+        e.TakenOver,
     )
 )
 """What changes the state; most else happens within one."""

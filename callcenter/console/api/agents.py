@@ -28,7 +28,10 @@ async def set_state(request: web.Request) -> web.StreamResponse:
     ask, number = ask_of(request), request.match_info["number"]
     ask.must(number)
     wanted = await body_of(request, StateChange)
-    return answer(await ask.parts.acd.set_state(number, wanted.state, wanted.reason, ask.who.label))
+    now = await ask.parts.acd.set_state(number, wanted.state, wanted.reason, ask.who.label)
+    if number != ask.who.agent:
+        await ask.audit("agents.state", f"agent:{number}", state=str(wanted.state), reason=wanted.reason)
+    return answer(now)
 
 
 ROUTES: Final = (

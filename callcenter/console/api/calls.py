@@ -15,6 +15,9 @@ from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
 from callcenter.live.board import Topic
 
+SUPERVISORS_ONLY: Final = frozenset({"listen", "monitor", "whisper", "barge", "take-over", "leave", "move"})
+"""Controls that have routes of their own, with a right of their own."""
+
 
 async def list_calls(request: web.Request) -> web.StreamResponse:
     """A page of calls."""
@@ -41,6 +44,8 @@ async def control(request: web.Request) -> web.StreamResponse:
     if now is None:
         raise NotFound(f"no call {call!r:.60} is up")
     ask.must(str(now.get("agent") or ""))
+    if action in SUPERVISORS_ONLY:
+        ask.who.must(Operation.CALLS_SUPERVISE)
     params: dict[str, Any] = (await body_of(request, ControlParams)).model_dump()
     done = await ask.parts.calls.control(call, action, params, ask.who.label)
     await ask.audit(f"calls.{action[:40]}", call)
