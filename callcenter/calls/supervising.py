@@ -30,6 +30,7 @@ _SWITCH_LIMIT_S: Final = 3.0
 _GONE_LIMIT_S: Final = 2.0
 _AWAY_LIMIT_S: Final = 60.0
 _MOVE_LIMIT_S: Final = 5.0
+_ASK_AGAIN_S: Final = 0.5
 _MUSIC: Final = "default"
 MODE_OF_KEY: Final = {"4": Mode.LISTEN, "5": Mode.WHISPER, "6": Mode.BARGE}
 """What a key on the supervisor's own phone turns to."""
@@ -161,7 +162,7 @@ class Watch:
         session, state = self.session, self._state
         end = await line.ring(session, state.phone, _RING_S, self.leg, lambda leg: self._keep(leg=leg.as_record()))
         if end is not OfferEnd.ANSWERED:
-            session.log.info("a supervisor's phone was not answered", phone=state.phone, end=end)
+            session.log.info("a supervisor's phone was not answered", agent=state.phone, end=end)
             return False
         await session.house.acd.busy(state.phone, session.record.id, AgentState.TALKING)
         self._keep(since_ms=clock.utc_ms(), leg=self.leg.as_record())
@@ -183,7 +184,9 @@ class Watch:
                 if self._takes_over and self._standing.is_set() and place.bridge:
                     await self._take_over()
                     return ""
-                await self._changed.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_ASK_AGAIN_S if self._refusal else None):
+                        await self._changed.wait()
         finally:
             await cancel_and_wait(gone)
         return "" if self._over else "left"
@@ -198,6 +201,7 @@ class Watch:
         except AsteriskRefused as error:
             # The call is turning to somebody else just now; its record will say to whom.
             self._refusal = error
+            self.session.log.info("a supervisor's place could not be taken yet", reason=str(error))
         else:
             self._refusal = None
             if not self._changed.is_set():
@@ -275,7 +279,7 @@ class Watch:
         self.leg.role = LegRole.AGENT
         session.note(ledger.SupervisorLeft, leg=self.leg.leg, by=state.by, why="took_over")
         session.note(ledger.TakenOver, leg=self.leg.leg, agent=state.phone, before=before, by=state.by)
-        session.log.info("the call was taken over", phone=state.phone, before=before, by=state.by)
+        session.log.info("the call was taken over", agent=state.phone, before=before, by=state.by)
         session.record = record.evolve(agent=state.phone, other=self.leg.as_record())
         self._forget()
         session.save()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -12,7 +11,7 @@ from callcenter.basics.errors import BadRequest
 from callcenter.console.api.models import Body, Controlled
 from callcenter.console.asking import answer, ask_of, body_of
 from callcenter.console.rights import Operation
-from callcenter.console.table import Doc, Route
+from callcenter.console.table import Doc, Handler, Route
 
 
 class SuperviseParams(Body):
@@ -34,15 +33,20 @@ class Supervised(Controlled):
     supervisors: list[dict[str, object]] = Field(description="phone, by, mode, since_ms: 0 while the phone rings.")
 
 
-async def supervise(action: str, request: web.Request) -> web.StreamResponse:
-    """Do something with a call as its supervisor."""
-    ask, call = ask_of(request), request.match_info["call"]
-    phone = (await body_of(request, SuperviseParams)).phone or ask.who.agent
-    if not phone:
-        raise BadRequest("phone: say which phone rings; this user has none of their own", field="phone")
-    done = await ask.parts.calls.control(call, action, {"phone": phone}, ask.who.label)
-    await ask.audit(f"calls.{action}", call, phone=phone)
-    return answer(done)
+def _supervises(action: str) -> Handler:
+    """What does ``action`` with a call, as its supervisor."""
+
+    async def supervise(request: web.Request) -> web.StreamResponse:
+        ask, call = ask_of(request), request.match_info["call"]
+        phone = (await body_of(request, SuperviseParams)).phone or ask.who.agent
+        if not phone:
+            raise BadRequest("phone: say which phone rings; this user has none of their own", field="phone")
+        done = await ask.parts.calls.control(call, action, {"phone": phone}, ask.who.label)
+        await ask.audit(f"calls.{action}", call, phone=phone)
+        return answer(done)
+
+    supervise.__name__ = action.replace("-", "_")
+    return supervise
 
 
 async def move(request: web.Request) -> web.StreamResponse:
@@ -66,7 +70,7 @@ _SUMMARIES: Final = {
 ROUTES: Final = (
     *(
         Route(
-            method="POST", path=f"/api/v1/calls/{{call}}/{action}", handler=partial(supervise, action), operation=Operation.CALLS_SUPERVISE,
+            method="POST", path=f"/api/v1/calls/{{call}}/{action}", handler=_supervises(action), operation=Operation.CALLS_SUPERVISE,
             doc=Doc(summary=summary, body=SuperviseParams, answer=Supervised, refusals=(404, 409, 503)),
         )
         for action, summary in _SUMMARIES.items()
