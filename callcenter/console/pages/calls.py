@@ -11,7 +11,7 @@ from aiohttp import web
 
 from callcenter.basics.errors import BadRequest
 from callcenter.basics.vocabulary import Direction, Outcome
-from callcenter.console import books, wording
+from callcenter.console import books, reasons, wording
 from callcenter.console.asking import Ask, ask_of
 from callcenter.console.pages import timeline
 from callcenter.console.rights import Operation
@@ -75,7 +75,12 @@ async def show_story(request: web.Request) -> web.StreamResponse:
     call = story["call"]
     legs = wording.leg_names(ask.words.gettext, story["legs"])
     events = [
-        {**event, "sentence": wording.sentence(ask.words.gettext, event, legs), "offset_ms": event["at_ms"] - story["events"][0]["at_ms"]}
+        {
+            **event,
+            **(reasons.of_offer(ask.words.gettext, event) if event["kind"] == "offered" else {}),
+            "sentence": wording.sentence(ask.words.gettext, event, legs),
+            "offset_ms": event["at_ms"] - story["events"][0]["at_ms"],
+        }
         for event in story["events"]
     ]
     return ask.page(
