@@ -39,6 +39,8 @@ from callcenter.calls.callbacks import Callbacks
 from callcenter.calls.conference_control import ConferenceControl
 from callcenter.calls.conference_rooms import Rooms
 from callcenter.calls.fallback_intake import FallbackIntake
+from callcenter.calls.feature import PinTries
+from callcenter.calls.feature_codes import FeatureCodes
 from callcenter.calls.house import House
 from callcenter.calls.phones import PhoneWatch
 from callcenter.calls.service import Calls
@@ -295,6 +297,8 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         outside_allowed=tuple(settings.outside_allowed),
         callbacks=callbacks,
         last_talks=last_talks,
+        codes=FeatureCodes(settings.feature_codes),
+        pin_tries=PinTries(),
         conferences=worker.rooms,
         bridge_recordings=settings.asterisk_dir / "spool" / "recording",
         caller_facts=worker.callers.facts,

@@ -85,6 +85,10 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     pin: str
     skills: dict[str, int] = msgspec.field(default_factory=dict)
     """Skill → level, 1 to 10."""
+    desk: str = ""
+    """Where the agent is signed on, as ``desks.desk_of`` reads it; empty: at the own phone."""
+    confirms_outside: bool = True
+    """At a telephone outside a call is theirs only once they press 1."""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):

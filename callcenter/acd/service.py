@@ -14,6 +14,7 @@ import asyncpg
 
 from callcenter.acd.agent_state import CONSEQUENCES, REST_S, requested_mode
 from callcenter.acd.classes import steps_of
+from callcenter.acd.desk_service import Desks
 from callcenter.acd.directory import Configured, Directory
 from callcenter.acd.expected_wait import Place
 from callcenter.acd.forecast import Forecast
@@ -58,6 +59,7 @@ class Acd:
         self.showing = Showing(self.directory, matching, ledger, board)
         self.showing.on_staffing = self._staffing_changed
         self.forecast = Forecast(self.directory, self.showing)
+        self.desks = Desks(self.directory, self.showing, pool, self.set_reachable)
         self._tasks = Tasks("acd")
         self._tickets: dict[str, Ticket] = {}
         self._offers: dict[str, Offer] = {}
@@ -259,12 +261,15 @@ class Acd:
     # Agents
 
     async def set_state(self, number: str, state: object, reason: str, by: str) -> AgentNow:
-        """Make an agent ready, paused or offline; in a call it takes effect after it. NotFound, BadRequest.
+        """Make an agent ready, paused or offline; in a call it takes effect after it. NotFound, BadRequest; TooLate at a phone
+        where somebody else is signed on.
 
         ``reason`` of a pause: a reason's name or title, with its limit; any other text stands as it is, without one.
         """
         mode = requested_mode(state)
         self.agent(number)
+        if mode is not Mode.OFFLINE:
+            self.desks.must_be_free_for(number)
         known = self.directory.reason(reason)
         limit_s = known.limit_s if known and known.limit_s else 0
         await self._take(
@@ -278,6 +283,8 @@ class Acd:
                 ends=bool(known and known.ends),
             )
         )
+        if mode is Mode.OFFLINE:
+            await self.desks.go_home(number)
         return await self.agent_now(number)
 
     async def extend_wrap_up(self, number: str) -> AgentNow:

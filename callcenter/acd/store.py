@@ -15,10 +15,12 @@ from callcenter.basics.vocabulary import AGENT_NUMBER, NAME, display_name
 from callcenter.database.pool import Querier
 
 _log = get_logger(__name__)
-AGENTS = """select a.number, a.name, a.language, a.sip_password, a.pin,
+AGENTS = """select a.number, a.name, a.language, a.sip_password, a.pin, a.desk, a.confirms_outside,
     coalesce((select jsonb_object_agg(s.skill, s.level) from agent_skills s where s.agent = a.number), '{}') as skills
 from agents a where a.active order by a.number"""
 """Every agent who may work, with skills."""
+SET_DESK = "update agents set desk = $2, confirms_outside = $3 where number = $1 and active returning number"
+"""Where the agent is signed on."""
 QUEUES = """select name, title, strategy, ring_timeout_s, wrap_up_s, max_wait_s, announce_agent, record_calls, music, head_start_s,
     priority_step_s, return_window_s, ring_most, widen_s, preferred_wait_s, auto_pause_after, wrap_up_extra_s, service_level_s, rules
 from queues order by name"""
@@ -108,6 +110,12 @@ async def add_agent(pool: Querier, agent: Agent) -> None:
     name = display_name(agent.name)
     if await pool.fetchval(ADD_AGENT, agent.number, name, agent.language, agent.sip_password, agent.pin) is None:
         raise BadRequest(f"number: {agent.number} is taken; choose another", field="number")
+
+
+async def set_desk(pool: asyncpg.Pool, number: str, desk: str, *, confirms: bool) -> None:
+    """Write down where an agent is signed on; NotFound when there is none."""
+    if await pool.fetchval(SET_DESK, number, desk, confirms) is None:
+        raise NotFound(f"there is no agent {number!r:.20}")
 
 
 async def retire_agent(pool: asyncpg.Pool, number: str) -> None:

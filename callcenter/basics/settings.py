@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         description="What a number that a flow builds from a caller's digits, or at which somebody asks to be called back, may begin with; "
         "none: only numbers written in the flow, and callers' own domestic numbers.",
     )
+    feature_codes: dict[str, str] = Field(
+        {}, description='What agents dial, where it is not as usual: {"ready": "*40", "pause": "*41", …}; docs/agents.md has them all.'
+    )
     lay_demo: bool = Field(True, description="Lay the demo centre when the database is empty.")
     log_json: bool = Field(False, description="Log JSON lines instead of text.")
     log_level: str = Field("info", description="debug, info, warning or error.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from callcenter.acd.own_agent import together
 from callcenter.basics.vocabulary import LegRole
 from callcenter.calls import line
-from callcenter.calls.feature_codes import feature_of
 from callcenter.calls.phases import Phase
 from callcenter.calls.session import Session
 from callcenter.ledger import events as ledger
 from callcenter.lines.choice import Destination
 
 _UNALLOCATED = "unallocated"
+_CODES_BEGIN = ("*", "#")
 _WAY_TO = {"flow": Phase.MENU, "queue": Phase.QUEUE, "agent": Phase.DIRECT, "conference": Phase.CONFERENCE}
 
 
@@ -34,7 +34,7 @@ async def greeting(session: Session) -> Phase:
 async def _agents_own(session: Session) -> Phase | None:
     """What only agents may dial: feature codes and each other."""
     dialled = session.record.dialled
-    if feature_of(dialled):
+    if dialled[:1] in _CODES_BEGIN:
         return Phase.FEATURE
     await session.house.acd.busy(session.caller.party, session.record.id)
     if session.house.acd.knows_agent(dialled):

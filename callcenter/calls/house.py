@@ -13,6 +13,7 @@ from callcenter.acd.service import Acd
 from callcenter.asterisk import Ari
 from callcenter.asterisk.ami import Ami
 from callcenter.basics.tasks import Tasks
+from callcenter.calls.feature_codes import FeatureCodes
 from callcenter.calls.store import CallRecords
 from callcenter.ivr.asks import LookedUp, Lookup
 from callcenter.ivr.flow import Flow
@@ -25,6 +26,7 @@ from callcenter.recordings.service import Recordings
 if TYPE_CHECKING:
     from callcenter.calls.callbacks import Callbacks
     from callcenter.calls.conference_rooms import Rooms
+    from callcenter.calls.feature import PinTries
     from callcenter.calls.phones import PhoneWatch
 
 
@@ -65,6 +67,10 @@ class House:
     """Who is to be called back."""
     last_talks: LastTalks
     """Who talked with whom last."""
+    codes: FeatureCodes
+    """What agents may dial."""
+    pin_tries: PinTries
+    """Wrong PINs at phones."""
     conferences: Rooms
     """The conferences that are going on."""
     bridge_recordings: Path

@@ -6,6 +6,7 @@ import asyncio
 
 from callcenter.asterisk import Channel
 from callcenter.basics.vocabulary import EndedBy, LegRole
+from callcenter.calls.keys import Keys
 from callcenter.calls.record import LegRecord
 
 _ENDED_BY = {
@@ -48,8 +49,22 @@ class Leg:
         self.made = True
         """False: Asterisk has not been asked for this channel yet."""
         self.hung_up_by_us = False
+        self.confirms = False
+        """Picked up is not yet taken: whoever is there presses 1."""
+        self.keys = Keys()
+        """What this side presses; the caller's are the session's."""
         self.give_up_reason = "normal"
         """ARI's word for why we stop the ringing; ``answered_elsewhere`` keeps the phone from showing a missed call."""
+
+    @property
+    def phone(self) -> str:
+        """The endpoint of ``PJSIP/1001-00000001``."""
+        return self.name.partition("/")[2].rpartition("-")[0]
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is reached through a provider, wherever its party belongs."""
+        return "@" in self.endpoint
 
     @property
     def ended_by(self) -> EndedBy:

@@ -23,6 +23,8 @@ from callcenter.ledger import events as ledger
 
 _PLAYBACK_SLACK_S = 5.0
 """What Asterisk may need beyond a prompt's own length to begin and to tell of its end."""
+_CONFIRM_S = 12.0
+"""How long somebody outside may take to press 1."""
 _ARRIVAL_S = 2.0
 """A created channel comes into our application within a millisecond or two."""
 _SILENT_S = 1.0
@@ -142,7 +144,7 @@ async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, ri
         except AsteriskAway as error:
             session.log.warning("the phone could not be rung", role=leg.role, pii_party=party, reason=str(error))
             leg.note_dial_status("CONGESTION")
-        kept = leg.answered.is_set() and not leg.ended.is_set()
+        kept = leg.answered.is_set() and not leg.ended.is_set() and await _is_taken(session, leg)
     finally:
         if not kept:
             await give_up(session, leg)
@@ -150,7 +152,34 @@ async def ring(session: Session, party: str, ring_timeout_s: float, leg: Leg, ri
         return OfferEnd.ANSWERED
     if dead:
         return OfferEnd.UNREACHABLE
+    if leg.confirms and leg.answered.is_set():
+        return OfferEnd.DECLINED if leg.ended.is_set() and not leg.hung_up_by_us else OfferEnd.TIMED_OUT
     return end_of_offer(leg.dial_status, leg.cause, timed_out)
+
+
+async def _is_taken(session: Session, leg: Leg) -> bool:
+    """Whether a person has the call: outside a machine may have picked up, which can't press 1."""
+    if not leg.confirms:
+        return True
+    sounds = [f"{session.house.acd.agent(leg.party).language}/agent-confirm"]
+    works = (_one(leg), leg.ended.wait())
+    tasks = [session.house.tasks.start(work, f"confirm {session.record.id}") for work in works]
+    try:
+        async with playing(session, sounds, leg) as (playback, _):
+            await asyncio.wait(tasks, timeout=_CONFIRM_S, return_when=asyncio.FIRST_COMPLETED)
+            is_taken = tasks[0].done() and not leg.ended.is_set()
+            with suppress(AsteriskRefused):
+                await playback.stop()
+            return is_taken
+    except (AsteriskRefused, AsteriskAway):
+        return False
+    finally:
+        await cancel_and_wait(*tasks)
+
+
+async def _one(leg: Leg) -> None:
+    while await leg.keys.get() != "1":
+        pass
 
 
 async def _is_dead(session: Session, leg: Leg) -> bool:
@@ -161,9 +190,10 @@ async def _is_dead(session: Session, leg: Leg) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(_SILENT_S):
             await leg.heard.wait()
-    if leg.heard.is_set() or leg.role is not LegRole.AGENT:
+    phone = leg.endpoint.removeprefix("PJSIP/")
+    if leg.heard.is_set() or "@" in phone:
         return False
-    works = [leg.heard.wait(), session.house.phones.found_dead(leg.party)]
+    works = [leg.heard.wait(), session.house.phones.found_dead(phone)]
     tasks = [session.house.tasks.start(work, f"silent phone {session.record.id}") for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -174,8 +204,13 @@ async def _is_dead(session: Session, leg: Leg) -> bool:
 
 def new_leg(session: Session, agent: str) -> Leg:
     """A leg for an agent's phone; nothing rings yet."""
-    leg_id = new_id(Kind.LEG, clock.utc_ms())
-    return Leg(session.house.ari.channel(leg_id), leg=leg_id, name="", role=LegRole.AGENT, party=agent)
+    house, leg_id = session.house, new_id(Kind.LEG, clock.utc_ms())
+    desk = house.acd.desks.of(agent)
+    trunk = next(iter(house.lines.ways_out), "")
+    endpoint = house.lines.endpoint_through(trunk, desk.outside) if desk.outside else f"PJSIP/{desk.phone}"
+    leg = Leg(house.ari.channel(leg_id), leg=leg_id, name="", role=LegRole.AGENT, party=agent, endpoint=endpoint)
+    leg.confirms = bool(desk.outside) and house.acd.agent(agent).confirms_outside
+    return leg
 
 
 async def _dial(session: Session, leg: Leg, ring_timeout_s: float, rings: Rings) -> None:
@@ -190,7 +225,7 @@ async def _dial(session: Session, leg: Leg, ring_timeout_s: float, rings: Rings)
     async with asyncio.timeout(_ARRIVAL_S):
         await leg.arrived.wait()
     # Asterisk would show the calling channel's number, whatever was set above.
-    calling = None if leg.role is LegRole.OUTSIDE else _originator(session, leg)
+    calling = None if leg.is_outside else _originator(session, leg)
     await leg.channel.dial(calling, int(ring_timeout_s) + _DIAL_BACKSTOP_S)
 
 
@@ -203,7 +238,7 @@ def _originator(session: Session, leg: Leg) -> str | None:
 
 def _shown_to(leg: Leg, record: CallRecord) -> dict[str, str]:
     """What the phone that rings shows: agents see the caller, a number outside the centre's own (providers refuse strangers' numbers)."""
-    if leg.role is LegRole.OUTSIDE:
+    if leg.is_outside:
         return {"CONNECTEDLINE(num,i)": record.dialled}
     return {"CONNECTEDLINE(num,i)": record.number, "CONNECTEDLINE(name,i)": record.queue or record.dialled}
 

@@ -38,7 +38,7 @@ class PhoneWatch:
             group.create_task(self._ask(), name="phones: list")
 
     async def found_dead(self, number: str) -> None:
-        """Have Asterisk look whether the agent's phone is there, and return when it is not; otherwise wait until cancelled."""
+        """Have Asterisk look whether a phone is there, and return when it is not; otherwise wait until cancelled."""
         with suppress(AsteriskAway, AsteriskRefused):
             await self._ami.qualify(number)
         await self._gone.setdefault(number, asyncio.Event()).wait()
@@ -49,7 +49,7 @@ class PhoneWatch:
             gone.clear()
         else:
             gone.set()
-        await self._acd.set_reachable(number, reachable)
+        await self._acd.desks.set_phone(number, reachable)
 
     async def _ask(self) -> None:
         """Ask for all phones now, and again when one has gone."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from callcenter.acd.desks import Desk
 from callcenter.asterisk import events as ari
 from callcenter.basics import clock
 from callcenter.basics.errors import AsteriskRefused, BadRequest, NotFound, TooLate
@@ -33,6 +34,7 @@ from callcenter.calls.record import CallRecord, LegRecord, shown
 from callcenter.calls.session import PhaseCoroutine, Session
 from callcenter.calls.voicemail import voicemail
 from callcenter.ledger import events as ledger
+from callcenter.lines.choice import may_call_back
 
 _log = get_logger(__name__)
 
@@ -90,7 +92,7 @@ class Calls:
             return
         origin = event.args[0] if event.args else ""
         at_ms = clock.parse_asterisk(event.timestamp)
-        agent = _agent_of(event.channel.name) if origin in {"agent", CLICK} else ""
+        agent = self._agent_of(event.channel.name) if origin in {"agent", CLICK} else ""
         if origin == CLICK and len(event.args) > 1:
             dialled = dialled_number(event.args[1]) or ""
         else:
@@ -140,6 +142,11 @@ class Calls:
         session.note(ledger.PhaseEntered, at_ms=started, phase=Phase.GREETING)
         self.start(session)
 
+    def _agent_of(self, channel_name: str) -> str:
+        """Whose call it is: by the phone's endpoint, which had to authenticate; never by what it says of itself."""
+        phone = _endpoint(channel_name)
+        return self.house.acd.desks.agent_at(phone) or phone
+
     def session_of(self, record: CallRecord) -> Session:
         """A session for a record, listening to its channels from now on."""
         ari_ = self.house.ari
@@ -185,18 +192,34 @@ class Calls:
         session.note(ledger.Prioritised, priority=priority, by=by)
         session.save(priority=priority)
 
+    async def sign_on_at(self, agent: str, where: str, *, confirms: bool = True) -> None:
+        """Let an agent's calls ring at ``own``, at another phone, or at ``outside:NUMBER``. NotFound, BadRequest, TooLate."""
+        outside = where.removeprefix("outside:") if where.startswith("outside:") else ""
+        if outside and not self.house.lines.ways_out:
+            raise BadRequest("phone: no trunk takes calls out", field="phone")
+        if outside and not may_call_back(outside, given_by_network=True, allowed=self.house.outside_allowed):
+            raise BadRequest(f"phone: {outside} may not be called; see the setting outside_allowed", field="phone")
+        desk = Desk(outside=outside) if outside else Desk(phone=agent if where == "own" else where)
+        await self.house.acd.desks.sign_on(agent, desk, confirms=confirms)
+
     async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
         """Click to dial: the agent's phone rings first, then ``to`` is dialled. NotFound, BadRequest, TooLate."""
-        known = self.house.acd.agent(agent)
         number = dialled_number(to)
         if number is None:
             raise BadRequest(f"to: {to!r:.40} is no number", field="to")
         if self.house.lines.route(number, agent) is None and not self.house.acd.knows_agent(number):
             raise BadRequest(f"to: {number} is no number of this centre", field="to")
         leg = new_id(Kind.LEG, clock.utc_ms())
+        desk = self.house.acd.desks.of(agent)
+        if not desk.phone:
+            raise TooLate(f"agent {agent} is signed on outside, where nothing can be dialled for them yet")
         try:
             await self.house.ari.originate(
-                endpoint=f"PJSIP/{known.number}", channel_id=leg, timeout_s=_CLICK_RING_S, caller_id=number, app_args=f"{CLICK},{number}"
+                endpoint=f"PJSIP/{desk.phone}",
+                channel_id=leg,
+                timeout_s=_CLICK_RING_S,
+                caller_id=number,
+                app_args=f"{CLICK},{number}",
             )
         except AsteriskRefused as error:
             raise TooLate(f"the phone of agent {agent} can't be reached: {error.text}") from error
@@ -212,8 +235,3 @@ def _endpoint(channel_name: str) -> str:
 def _peer_of(args: Sequence[str]) -> str:
     """Where the call came from, where the dialplan tells it (``from=192.0.2.7:5060``); empty otherwise."""
     return next((arg.removeprefix("from=") for arg in args if arg.startswith("from=")), "")
-
-
-def _agent_of(channel_name: str) -> str:
-    """The agent whose phone this is: by its endpoint, which had to authenticate; never by what it says of itself."""
-    return _endpoint(channel_name)

@@ -289,6 +289,8 @@ class Session:
     def _on_digit(self, event: ari.ChannelDtmfReceived) -> None:
         if event.channel.id == self.caller.channel.id:
             self.digits.press(event.digit)
+        elif leg := self.legs.get(event.channel.id):
+            leg.keys.press(event.digit)
 
     def _on_playback_finished(self, event: ari.PlaybackFinished) -> None:
         self.playback_over(event.playback.id)

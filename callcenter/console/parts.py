@@ -52,6 +52,9 @@ class AsksCalls(Protocol):
     async def prioritise(self, call: str, priority: int, by: str) -> None:
         """Another priority for a caller who waits; NotFound, TooLate."""
 
+    async def sign_on_at(self, agent: str, where: str, *, confirms: bool) -> None:
+        """Let an agent's calls ring elsewhere; NotFound, BadRequest, TooLate."""
+
     async def originate(self, agent: str, to: str, by: str) -> dict[str, Any]:
         """Click to dial; NotFound, TooLate, BadRequest."""
 

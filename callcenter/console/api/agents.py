@@ -28,6 +28,9 @@ async def set_state(request: web.Request) -> web.StreamResponse:
     ask, number = ask_of(request), request.match_info["number"]
     ask.must(number)
     wanted = await body_of(request, StateChange)
+    if wanted.phone and wanted.state != "offline":
+        await ask.parts.calls.sign_on_at(number, wanted.phone, confirms=wanted.confirms)
+        await ask.audit("agents.desk", f"agent:{number}", phone=wanted.phone)
     now = await ask.parts.acd.set_state(number, wanted.state, wanted.reason, ask.who.label)
     if number != ask.who.agent:
         await ask.audit("agents.state", f"agent:{number}", state=str(wanted.state), reason=wanted.reason)
@@ -45,6 +48,6 @@ ROUTES: Final = (
     ),
     Route(
         method="PUT", path="/api/v1/agents/{number}/state", handler=set_state, operation=Operation.AGENTS_STATE,
-        doc=Doc(summary="Make an agent ready, paused or offline", body=StateChange, answer=LiveAgent, refusals=(404, 503)),
+        doc=Doc(summary="Make an agent ready, paused or offline", body=StateChange, answer=LiveAgent, refusals=(404, 409, 503)),
     ),
 )  # fmt: skip

@@ -193,6 +193,12 @@ class StateChange(Body):
 
     state: Literal["ready", "paused", "offline"]
     reason: str = Field("", max_length=80)
+    phone: str | None = Field(
+        None,
+        pattern=r"^(own|[0-9]{2,8}|outside:\+?[0-9]{3,20})$",
+        description="Where calls ring until the agent signs off: own, a phone's number, or outside:NUMBER; null: as it is.",
+    )
+    confirms: bool = Field(True, description="Outside: the call is theirs only once they press 1, which no machine does.")
 
 
 class ControlParams(Row):
