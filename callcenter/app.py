@@ -61,6 +61,7 @@ from callcenter.lines.service import Lines
 from callcenter.lines.trunks import MAIN
 from callcenter.live import connection as live
 from callcenter.live.board import Board, Topic
+from callcenter.recordings.policy_store import RecordingRules
 from callcenter.recordings.service import Recordings
 
 _log = get_logger(__name__)
@@ -141,6 +142,7 @@ class _Worker:
         self.ami: Ami
         self.calls: Calls
         self.callbacks: Callbacks
+        self.recording_rules: RecordingRules
         self.conferences: Conferences
         self.rooms: Rooms
         self.lines: Lines
@@ -169,6 +171,7 @@ class _Worker:
         await self.lines.load()
         await self.callers.load()
         await self.flows.load()
+        await self.recording_rules.load()
         await self.conferences.load()
         self.rooms.configured = self.conferences.all
 
@@ -242,6 +245,7 @@ async def _start(worker: _Worker, stack: AsyncExitStack) -> None:
         worker.lines = Lines(worker.pool)
         worker.callers = Callers(worker.pool)
         worker.flows = Flows(worker.pool)
+        worker.recording_rules = RecordingRules(worker.pool)
         worker.conferences = Conferences(worker.pool)
         worker.rooms = Rooms(worker.redis)
         await worker.load()
@@ -301,6 +305,7 @@ async def _start_calls(worker: _Worker, stack: AsyncExitStack, background: Calla
         pin_tries=PinTries(),
         conferences=worker.rooms,
         bridge_recordings=settings.asterisk_dir / "spool" / "recording",
+        recording_rules=lambda: worker.recording_rules.all,
         caller_facts=worker.callers.facts,
     )
     worker.calls = Calls(house, app=app, app_prefix=prefix, witness_file=settings.witness_file, language=settings.language)

@@ -53,6 +53,16 @@ async def retrieve(session: Session, params: Mapping[str, Any], by: str) -> None
     session.save(held=False)
 
 
+async def record_start(session: Session, params: Mapping[str, Any], by: str) -> None:
+    """Record a conversation that is not being recorded."""
+    await taps.begin(session, by)
+
+
+async def record_stop(session: Session, params: Mapping[str, Any], by: str) -> None:
+    """Record it no longer."""
+    await taps.cease(session, by)
+
+
 async def record_pause(session: Session, params: Mapping[str, Any], by: str) -> None:
     """Silence on both channels of the recording from now on."""
     await taps.pause(session, by)
@@ -67,6 +77,8 @@ CONTROLS: Final[Mapping[str, Control]] = {
     "hangup": hang_up,
     "hold": hold,
     "retrieve": retrieve,
+    "record-start": record_start,
+    "record-stop": record_stop,
     "record-pause": record_pause,
     "record-resume": record_resume,
     **SUPERVISION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callcenter.calls import line, taps
+from callcenter.calls import line, recording_policy, taps
 from callcenter.calls.announcing import other_leg
 from callcenter.calls.own_agent import remember
 from callcenter.calls.phases import Phase
@@ -16,16 +16,10 @@ async def conversation(session: Session) -> Phase:
         await line.bridge(session, other)
         session.save(talked=True)
         remember(session)
-        if _recorded(session):
+        if recording_policy.is_wanted(session):
             await taps.start(session)
     while True:
         other = other_leg(session)
         await other.ended.wait()
         if other is other_leg(session):
             return Phase.DONE
-
-
-def _recorded(session: Session) -> bool:
-    if not session.record.queue:
-        return True
-    return session.house.acd.queue(session.record.queue).record_calls

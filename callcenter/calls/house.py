@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from callcenter.ledger.service import Ledger
 from callcenter.lines.callers import CallerFacts
 from callcenter.lines.service import Lines
 from callcenter.live.board import Board
+from callcenter.recordings.policy import RecordingRule
 from callcenter.recordings.service import Recordings
 
 if TYPE_CHECKING:
@@ -75,5 +76,7 @@ class House:
     """The conferences that are going on."""
     bridge_recordings: Path
     """Where Asterisk writes what is recorded of a bridge."""
+    recording_rules: Callable[[], Sequence[RecordingRule]]
+    """The rules of recording, at once."""
     caller_facts: Callable[[str], CallerFacts]
     """What is known of a caller's number, at once."""

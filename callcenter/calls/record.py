@@ -94,6 +94,16 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recording: str = ""
     monitor: str = ""
     """The channel that is being recorded, by its name; empty when none is."""
+    recording_paused: bool = False
+    """Silence is being recorded."""
+    recording_stopped: bool = False
+    """Somebody stopped the recording by hand: it begins again by hand only."""
+    recording_told: bool = False
+    """The caller has been told that the call is recorded."""
+    recording_declined: bool = False
+    """The caller does not want to be recorded."""
+    not_recorded: bool = False
+    """The ledger knows why the call is not recorded."""
     playback: str = ""
     """What is being played to the caller: a worker after us stops it."""
     voicemail_box: str = ""

@@ -31,6 +31,7 @@ from callcenter.calls.outside import outside
 from callcenter.calls.phases import Phase
 from callcenter.calls.queueing import queueing
 from callcenter.calls.record import CallRecord, LegRecord, shown
+from callcenter.calls.recording_policy import telling
 from callcenter.calls.session import PhaseCoroutine, Session
 from callcenter.calls.voicemail import voicemail
 from callcenter.ledger import events as ledger
@@ -41,8 +42,8 @@ _log = get_logger(__name__)
 WAYS: Final[dict[Phase, PhaseCoroutine]] = {
     Phase.GREETING: greeting,
     Phase.MENU: menu,
-    Phase.QUEUE: queueing,
-    Phase.DIRECT: direct,
+    Phase.QUEUE: telling(queueing),
+    Phase.DIRECT: telling(direct),
     Phase.OUTSIDE: outside,
     Phase.ANNOUNCING: announcing,
     Phase.CONVERSATION: conversation,

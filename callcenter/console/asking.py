@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import MultipartReader, web
 from pydantic import BaseModel, ValidationError
 
-from callcenter.basics.errors import BadRequest
+from callcenter.basics.errors import BadRequest, NotFound
 from callcenter.basics.vocabulary import Language
 from callcenter.console import store
 from callcenter.console.languages import Words
@@ -21,6 +21,7 @@ from callcenter.console.rights import Operation, Person
 from callcenter.console.sessions import Session, Sessions
 from callcenter.console.templates import Templates
 from callcenter.console.throttle import Throttle
+from callcenter.live.board import Topic
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -74,6 +75,13 @@ class Ask:
     def must(self, owner: str | None) -> None:
         """Forbidden unless the person may do the route's operation with what is ``owner``'s."""
         self.who.must(self.operation, owner or "")
+
+    async def must_of_call(self, call: str) -> None:
+        """NotFound when no such call is up; Forbidden unless the person may do the route's operation with a call of its agent."""
+        now = (await self.parts.board.snapshot())[Topic.CALLS].get(call)
+        if now is None:
+            raise NotFound(f"no call {call!r:.60} is up")
+        self.must(str(now.get("agent") or ""))
 
     @property
     def address(self) -> str | None:

@@ -40,6 +40,8 @@ class Operation(StrEnum):
     CALLS_ORIGINATE = "calls.originate"
     CALLS_SUPERVISE = "calls.supervise"
     RECORDINGS_HEAR = "recordings.hear"
+    RECORDINGS_CONTROL = "recordings.control"
+    RECORDINGS_CHANGE = "recordings.change"
     AGENTS_SEE = "agents.see"
     AGENTS_STATE = "agents.state"
     AGENTS_CHANGE = "agents.change"
@@ -75,6 +77,8 @@ RIGHTS: Final[dict[Operation, dict[Role, Reach]]] = {
         Operation.CALLS_ORIGINATE:  (_A, _A, _O),
         Operation.CALLS_SUPERVISE:  (_A, _A, _N),
         Operation.RECORDINGS_HEAR:  (_A, _A, _O),
+        Operation.RECORDINGS_CONTROL: (_A, _A, _O),
+        Operation.RECORDINGS_CHANGE: (_A, _N, _N),
         Operation.AGENTS_SEE:       (_A, _A, _A),
         Operation.AGENTS_STATE:     (_A, _A, _O),
         Operation.AGENTS_CHANGE:    (_A, _N, _N),

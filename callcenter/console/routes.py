@@ -16,6 +16,7 @@ from callcenter.console.api import centre, openapi, ops, recordings
 from callcenter.console.api import conferences as api_conferences
 from callcenter.console.api import prompts as api_prompts
 from callcenter.console.api import queues as api_queues
+from callcenter.console.api import recording_rules as api_recording_rules
 from callcenter.console.api import reports as api_reports
 from callcenter.console.api import skills as api_skills
 from callcenter.console.api import supervision as api_supervision
@@ -51,6 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *prompts.ROUTES,
     *api_waiting.ROUTES,
     *api_supervision.ROUTES,
+    *api_recording_rules.ROUTES,
     *api_calls.ROUTES,
     *api_agents.ROUTES,
     *recordings.ROUTES,

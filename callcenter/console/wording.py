@@ -48,6 +48,7 @@ NAMES: Final[Mapping[str, str]] = {
     # what supervisors do
     "listen": N_("listens"), "whisper": N_("whispers to the agent"), "barge": N_("speaks with both sides"),
     "left": N_("hung up"), "call_ended": N_("the call ended"), "took_over": N_("took the call over"),
+    "rule": N_("by a rule"),
     # how a report is cut
     "total": N_("Whole period"), "day": N_("By day"), "hour": N_("By hour"),
 }  # fmt: skip
@@ -106,6 +107,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "held": N_("%(leg)s was put on hold"),
     "retrieved": N_("%(leg)s was taken off hold"),
     "recording_started": N_("Recording began"),
+    "recording_told": N_("The caller was told that the call is recorded"),
+    "not_recorded": N_("Not recorded: %(why)s"),
     "recording_paused": N_("Recording was paused by %(by)s"),
     "recording_resumed": N_("Recording goes on, resumed by %(by)s"),
     "recording_ended": N_("Recording ended"),

@@ -237,6 +237,26 @@ class RecordingStarted(Happened, frozen=True, kw_only=True, tag="recording_start
 
     recording: str
     leg: str
+    by: str = ""
+    """Who asked for it; empty: the rules."""
+
+
+class RecordingTold(Happened, frozen=True, kw_only=True, tag="recording_told"):
+    """The caller was told that the call is recorded."""
+
+    rule: str
+    asked: bool = False
+    """Whether a key would have declined it."""
+    declined: bool = False
+    """It was pressed."""
+
+
+class NotRecorded(Happened, frozen=True, kw_only=True, tag="not_recorded"):
+    """The conversation is not recorded, on purpose."""
+
+    why: str
+    """declined: by the caller; rule: by a rule of recording, or the lot it draws."""
+    rule: str = ""
 
 
 class RecordingPaused(Happened, frozen=True, kw_only=True, tag="recording_paused"):
@@ -257,6 +277,8 @@ class RecordingEnded(Happened, frozen=True, kw_only=True, tag="recording_ended")
     """The file is closed; its audio follows into the store."""
 
     recording: str
+    by: str = ""
+    """Who stopped it; empty: the call's end."""
 
 
 class RecordingFailed(Happened, frozen=True, kw_only=True, tag="recording_failed"):
@@ -376,6 +398,7 @@ Event: TypeAlias = (
     | Queued | AgentPreferred | Prioritised | LeftQueue | WaitPromised | CallbackAsked | CallbackStarted | CallbackEnded
     | Offered | OfferEnded | Announced | Bridged | Unbridged | Held | Retrieved
     | RecordingStarted | RecordingPaused | RecordingResumed | RecordingEnded | RecordingFailed | VoicemailLeft
+    | RecordingTold | NotRecorded
     | ConferenceJoined | ConferenceMuted | ConferenceLeft
     | SupervisorJoined | SupervisorModeChanged | SupervisorLeft | TakenOver
     | Recovered | CallEnded | AgentChanged | WrapUpEnded

@@ -7,13 +7,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from callcenter.basics import clock
-from callcenter.basics.errors import NotFound
 from callcenter.console import books, live
 from callcenter.console.api.models import CallPage, CallQuery, Controlled, ControlParams, Live, Originate, Originated, Story
 from callcenter.console.asking import answer, ask_of, body_of
 from callcenter.console.rights import Operation
 from callcenter.console.table import Doc, Route
-from callcenter.live.board import Topic
 
 SUPERVISORS_ONLY: Final = frozenset({"listen", "monitor", "whisper", "barge", "take-over", "leave", "move"})
 """Controls that have routes of their own, with a right of their own."""
@@ -39,13 +37,11 @@ async def show_live(request: web.Request) -> web.StreamResponse:
 async def control(request: web.Request) -> web.StreamResponse:
     """Do something with a call that is up."""
     ask, call, action = ask_of(request), request.match_info["call"], request.match_info["action"]
-    board = await ask.parts.board.snapshot()
-    now = board[Topic.CALLS].get(call)
-    if now is None:
-        raise NotFound(f"no call {call!r:.60} is up")
-    ask.must(str(now.get("agent") or ""))
+    await ask.must_of_call(call)
     if action in SUPERVISORS_ONLY:
         ask.who.must(Operation.CALLS_SUPERVISE)
+    if action.startswith("record-"):
+        ask.who.must(Operation.RECORDINGS_CONTROL)
     params: dict[str, Any] = (await body_of(request, ControlParams)).model_dump()
     done = await ask.parts.calls.control(call, action, params, ask.who.label)
     await ask.audit(f"calls.{action[:40]}", call)
@@ -71,7 +67,7 @@ ROUTES: Final = (
     Route(
         method="POST", path="/api/v1/calls/{call}/{action}", handler=control, operation=Operation.CALLS_CONTROL,
         doc=Doc(
-            summary="Do something with a call: hold, retrieve, hangup, record-pause, record-resume",
+            summary="Do something with a call: hold, retrieve, hangup; others have paths of their own",
             body=ControlParams, answer=Controlled, refusals=(404, 409, 503),
         ),
     ),
