@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from callcenter.basics import clock
+from callcenter.live.board import Topic
 from tests.console.browsing import signed_in
 from tests.console.site import Site, next_row, show_call, stream_of, tell_abandoned, tell_answered
 from tests.house_rules.tree import ROOT
@@ -119,4 +122,18 @@ async def test_the_language_is_switched_by_a_click(site: Site, browser: Browser)
     page = await signed_in(browser, site, "zh-CN")
     await page.click("button[value=en]")
     await expect(page.locator("h1")).to_have_text("Live")
+    await page.context.close()
+
+
+async def test_wrap_up_counts_down_and_a_pause_that_is_too_long_says_so(site: Site, browser: Browser) -> None:
+    now = clock.utc_ms()
+    page = await signed_in(browser, site, "en-GB")
+    for number, state, until_ms in (("1001", "wrapup", now + 90_000), ("1002", "paused", now - 65_000)):
+        agent = {"number": number, "name": "N", "state": state, "reason": "", "since_ms": now, "reachable": True, "until_ms": until_ms}
+        await site.board.put(Topic.AGENTS, number, agent)
+    wrapping, resting = (page.locator(f"#agents [data-key='{number}'] .until") for number in ("1001", "1002"))
+    await expect(wrapping).to_have_text(re.compile(r"^1:[0-3]\d left$"))
+    await expect(resting).to_have_text(re.compile(r"^1:[01]\d too long$"))
+    await expect(resting).to_have_class(re.compile("over"))
+    await expect(wrapping).not_to_have_class(re.compile("over"))
     await page.context.close()

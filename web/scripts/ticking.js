@@ -1,4 +1,5 @@
-// Durations that tick: every element with data-since (UTC milliseconds) shows how long ago that was, by the server's clock.
+// Durations that tick, by the server's clock: data-since (UTC milliseconds) shows how long ago that was, data-until how long it lasts
+// yet. What is over gets the class "over" and shows by how much.
 
 let offset = 0
 
@@ -15,6 +16,12 @@ export function tick(root = document) {
   const now = Date.now() + offset
   for (const shown of root.querySelectorAll("[data-since]")) {
     const text = span(now - Number(shown.dataset.since))
+    if (shown.textContent !== text) shown.textContent = text
+  }
+  for (const shown of root.querySelectorAll("[data-until]")) {
+    const left = Number(shown.dataset.until) - now
+    shown.classList.toggle("over", left < 0)
+    const text = (left < 0 ? shown.dataset.over : shown.dataset.left).replace("{}", span(Math.abs(left)))
     if (shown.textContent !== text) shown.textContent = text
   }
 }
